@@ -1,0 +1,62 @@
+"""One function over many pictures on all cores, in order, with progress, and Ctrl-C leaves no worker behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+OnProgress = Callable[[int, int], None]
+"""Called with how many are done and how many there are."""
+
+
+def silent(done: int, total: int) -> None:
+    """The progress of who does not watch."""
+
+
+def usable_cores() -> int:
+    """How many cores this process may use (containers and taskset included)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_over_cores(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+    on_progress: OnProgress = silent,
+    chunk: int = 16,
+) -> list[Result]:
+    """The results of `function` (a top-level one, so that it can be sent) for all items, in the order of the items."""
+    workers = usable_cores() if workers is None else workers
+    results: list[Result] = []
+    on_progress(0, len(items))
+    for result in _results(function, items, workers=workers, chunk=chunk):
+        results.append(result)
+        on_progress(len(results), len(items))
+    return results
+
+
+def _results(
+    function: Callable[[Item], Result], items: Sequence[Item], *, workers: int, chunk: int
+) -> Iterator[Result]:
+    if workers <= 1 or len(items) <= chunk:  # a process costs more than a chunk
+        yield from map(function, items)
+        return
+    # spawn, not fork: polars and BLAS hold threads that a forked child would wait for forever
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent) as pool:
+        try:
+            yield from pool.map(function, items, chunksize=chunk)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # waits for the chunks under way, no more
+            raise
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
