@@ -33,13 +33,23 @@ def map_over_cores(
     chunk: int = 16,
 ) -> list[Result]:
     """The results of `function` (a top-level one, so that it can be sent) for all items, in the order of the items."""
+    return list(iterate_over_cores(function, items, workers=workers, on_progress=on_progress, chunk=chunk))
+
+
+def iterate_over_cores(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+    on_progress: OnProgress = silent,
+    chunk: int = 16,
+) -> Iterator[Result]:
+    """The same one by one, for results that are too large to be kept."""
     workers = usable_cores() if workers is None else workers
-    results: list[Result] = []
     on_progress(0, len(items))
-    for result in _results(function, items, workers=workers, chunk=chunk):
-        results.append(result)
-        on_progress(len(results), len(items))
-    return results
+    for done, result in enumerate(_results(function, items, workers=workers, chunk=chunk), start=1):
+        on_progress(done, len(items))
+        yield result
 
 
 def _results(

@@ -54,6 +54,12 @@ def test_the_seven_classes_have_the_order_of_dermamnist():
         assert task.answer(dx) == int(raw)
 
 
+@pytest.mark.parametrize("name", labels.TASKS)
+def test_melanoma_is_always_in_the_class_that_is_looked_for(name):
+    task = labels.task(name)
+    assert task.answer("MEL") == task.positive
+
+
 def test_dx8_leaves_out_what_cannot_be_told_apart():
     task = labels.task("dx8")
     assert task.answer("AKIEC") is None

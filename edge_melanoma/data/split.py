@@ -204,11 +204,24 @@ def count_torn(table: pl.DataFrame, groups: Groups) -> dict[str, int]:
     """Patients, lesions, equal pictures and groups with members in two parts or folds, counted from the table alone."""
     table = table.with_columns(pl.Series("group", groups.of_row))
     torn = {}
-    for column in ("patient_id", "lesion_id", "sha256", "group"):
-        parts = table.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("split", "fold").n_unique())
-        torn[f"{column} in two parts"] = int((parts["split"] > 1).sum())
-        torn[f"{column} in two folds"] = int((parts["fold"] > 1).sum())
+    for column in (*_IDENTITIES, "group"):
+        torn[f"{column} in two parts"] = _in_several(table, column, "split")
+        torn[f"{column} in two folds"] = _in_several(table, column, "fold")
     return torn
+
+
+def leaking(table: pl.DataFrame) -> dict[str, int]:
+    """What a table's own parts have in common: kind of tie -> how many; empty where nothing leaks."""
+    torn = {name: _in_several(table, column, "split") for column, name in _IDENTITIES.items()}
+    return {name: n for name, n in torn.items() if n}
+
+
+_IDENTITIES = {"patient_id": "patients", "lesion_id": "lesions", "sha256": "equal pictures"}
+
+
+def _in_several(table: pl.DataFrame, column: str, part: str) -> int:
+    known = table.filter(pl.col(column).is_not_null() & pl.col(part).is_not_null())
+    return int((known.group_by(column).agg(pl.col(part).n_unique())[part] > 1).sum())
 
 
 def _counts(table: pl.DataFrame, column: str, parts: list[Any]) -> pl.DataFrame:

@@ -1,0 +1,43 @@
+# Two commands: `make demo` sets everything up and runs the main job on the embedded default, `make test` the tests.
+# Needs python3 (3.11 to 3.13), python3-venv and make. PYTHON=python3.12 picks another interpreter.
+.PHONY: demo test check wheel setup clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TOOL := $(BIN)/edge-melanoma
+DEMO ?= demo
+PYTEST_OPTIONS ?=
+
+# Installed anew whenever what is asked for changes.
+SETUP := $(VENV)/.installed
+setup: $(SETUP)
+$(SETUP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(SETUP)
+	@printf '\nA synthetic data set: every picture is drawn, none is of a person.\n'
+	$(TOOL) data synth --out $(DEMO)/pictures --force
+	$(TOOL) data ingest synth $(DEMO)/pictures --out $(DEMO)/index --force
+	$(TOOL) data audit $(DEMO)/index
+	$(TOOL) data split $(DEMO)/index --out $(DEMO)/split --force
+	$(TOOL) data eda $(DEMO)/split
+	@printf '\nLook at $(DEMO)/split/eda/index.html and $(DEMO)/index/audit/index.html\n'
+
+test: $(SETUP)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: $(SETUP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+wheel: $(SETUP)
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
