@@ -74,9 +74,16 @@ def font_file() -> str:
 
 @contextmanager
 def _drawing(
-    width_in: float, height_in: float, *, title: str, label: str, synthetic: bool, png: io.BytesIO
+    width_in: float,
+    height_in: float,
+    *,
+    title: str,
+    label: str,
+    synthetic: bool,
+    png: io.BytesIO,
+    opaque: bool = False,
 ) -> Iterator[Any]:
-    """An axis to draw on; at the end the picture is in `png`."""
+    """An axis to draw on; at the end the picture is in `png`, on white where it is a file of its own."""
     require_matplotlib()
     from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -93,7 +100,7 @@ def _drawing(
         yield axis
         if synthetic:
             figure.suptitle(SYNTHETIC_BANNER, color=ORANGE, weight="bold", size=8)
-        figure.savefig(png, format="png", dpi=_DPI, transparent=True, metadata={"Software": None})
+        figure.savefig(png, format="png", dpi=_DPI, transparent=not opaque, metadata={"Software": None})
 
 
 def bars(
@@ -202,6 +209,34 @@ def intervals(
         _name_rows(axis, list(estimates))
         axis.set_ylim(len(estimates) - 0.5, -0.8)
         axis.margins(x=0.08)
+    return png.getvalue()
+
+
+def lines(
+    x: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    *,
+    label: str,
+    synthetic: bool,
+    title: str = "",
+    marked: tuple[float, str] | None = None,
+    opaque: bool = False,
+    width_in: float = 5.5,
+    height_in: float = 2.6,
+) -> bytes:
+    """Lines over one x, each with a mark at every point; `marked` is an x with a word, drawn as an upright line."""
+    png = io.BytesIO()
+    with _drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png, opaque=opaque) as axis:
+        for i, (name, values) in enumerate(series.items()):
+            axis.plot(x, values, color=_SERIES[i], marker="o", markersize=2.5, linewidth=1.3, label=name)
+        if marked is not None:
+            axis.axvline(marked[0], color=_SOFT, linewidth=0.8, linestyle=(0, (3, 2)))
+            axis.annotate(
+                marked[1], (marked[0], 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", size=7.5
+            )
+        axis.grid(axis="both")
+        axis.xaxis.set_major_locator(_few_ticks(integer=True))
+        _name_colours(axis, columns=len(series))
     return png.getvalue()
 
 

@@ -44,7 +44,7 @@ def _print(facts: dict[str, Any]) -> None:
     table.add_row("[bold]libraries[/]", libraries)
     for extra, packages in facts["extras"].items():
         missing = [name for name, version in packages.items() if version is None]
-        state = f"lacks {', '.join(missing)}" if missing else "complete"
+        state = "incomplete" if missing else "complete"
         table.add_row("[bold]extra[/]", f"{extra} – {state}")
     console.print(table)
     for mend in facts["mends"]:

@@ -63,7 +63,7 @@ class Index:
     table: pl.DataFrame
     roots: Mapping[str, Path]  # source -> folder
     about: Mapping[str, Any] = field(default_factory=dict)  # the note of origin, less what write() fills in
-    folder: Path | None = None  # where it was read from
+    folder: Path | None = None  # where it was read from, for messages
 
     @property
     def sha256(self) -> str:
@@ -79,7 +79,7 @@ class Index:
 
     def with_table(self, table: pl.DataFrame, **about: Any) -> Index:
         """The same pictures under a changed table."""
-        return Index(table=conform(table), roots=self.roots, about={**self.about, **about})
+        return Index(table=conform(table), roots=self.roots, about={**self.about, **about}, folder=self.folder)
 
     @property
     def is_synthetic(self) -> bool:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from edge_melanoma.data.audit import files, shortcuts, table
-from edge_melanoma.data.audit.checks import KINDS, Check, about_the_table, none_found
+from edge_melanoma.data.audit.checks import KINDS, Check, about_the_table
 from edge_melanoma.data.audit.facts import look_at_pictures
 from edge_melanoma.data.audit.page import page
 from edge_melanoma.data.audit.report import AuditReport
-from edge_melanoma.data.audit.sheet import sheet_of, stacked
+from edge_melanoma.data.audit.sheet import packed, sheet_of
 from edge_melanoma.data.index import Index
 from edge_melanoma.notice import SYNTHETIC_BANNER
 from edge_melanoma.output import new_folder, write_file, write_json
@@ -48,7 +50,7 @@ def run(
         sheets = {name: sheet for name, sheet in drawn.items() if sheet is not None}
         if sheets:
             banner = f" ({SYNTHETIC_BANNER})" if report.synthetic else ""
-            stacked(list(sheets.values()), title=f"Audit of {report.name}{banner}").save(draft / SHEET_FILE)
+            packed(list(sheets.values()), title=f"Audit of {report.name}{banner}").save(draft / SHEET_FILE)
         write_file(draft / PAGE_FILE, page(report, sheets).to_html())
         write_json(draft / REPORT_FILE, report.to_json())
     return report
@@ -59,35 +61,11 @@ def examine(index: Index, *, workers: int | None = None, on_progress: OnProgress
     rows = look_at_pictures(index, workers=workers, on_progress=on_progress)
     associations = tuple(shortcuts.associations(index.table))
     told = tuple(shortcuts.telling_columns(index.table))
-    near, near_across = table.near_duplicates(rows)
-    complete = not index.about.get("subset", False)
     found = {
-        "unreadable": files.unreadable(rows),
-        "missing": files.missing(rows),
-        "orphan": files.orphan(index.about.get("orphans", ())),
-        "duplicate-id": table.duplicate_id(rows),
-        "conflicting-label": table.conflicting_label(rows),
-        "leak-group": table.leak_group(rows),
-        "leak-hash": table.leak_hash(rows),
-        "unknown-label": table.unknown_label(rows),
-        "fingerprint": table.published_counts(rows, index.about.get("published_counts", {}))
-        if complete
-        else none_found(),
-        "augmented-outside-train": table.augmented_outside_train(rows),
-        "exact-duplicate": table.exact_duplicate(rows),
-        "near-duplicate": near,
-        "near-duplicate-across-splits": near_across,
-        "alpha-channel": files.alpha_channel(rows),
-        "cmyk": files.cmyk(rows),
-        "sixteen-bit": files.sixteen_bit(rows),
-        "exif-rotation": files.exif_rotation(rows),
-        "exif-gps": files.exif_gps(rows),
-        "exif-present": files.exif_present(rows),
-        "size-outlier": files.size_outlier(rows),
-        "few-positives": table.few_positives(rows),
+        **_of_files(rows, index),
+        **_of_rows(rows, index),
         "source-label": about_the_table(shortcuts.as_text(one) for one in associations if one.strong),
         "metadata-leak": about_the_table(f"{one.column}: AUC {one.auc:.2f}" for one in told if one.telling),
-        "licence-mix": table.licence_mix(rows),
     }
     return AuditReport(
         name=index.folder.name if index.folder else "index",
@@ -99,3 +77,38 @@ def examine(index: Index, *, workers: int | None = None, on_progress: OnProgress
         associations=associations,
         told=told,
     )
+
+
+def _of_files(rows: pl.DataFrame, index: Index) -> dict[str, pl.DataFrame]:
+    return {
+        "unreadable": files.unreadable(rows),
+        "missing": files.missing(rows),
+        "orphan": files.orphan(index.about.get("orphans", ())),
+        "alpha-channel": files.alpha_channel(rows),
+        "cmyk": files.cmyk(rows),
+        "sixteen-bit": files.sixteen_bit(rows),
+        "exif-rotation": files.exif_rotation(rows),
+        "exif-gps": files.exif_gps(rows),
+        "exif-present": files.exif_present(rows),
+        "size-outlier": files.size_outlier(rows),
+    }
+
+
+def _of_rows(rows: pl.DataFrame, index: Index) -> dict[str, pl.DataFrame]:
+    near, near_across = table.near_duplicates(rows)
+    # a part of a data set has not the numbers of the whole
+    published = {} if index.about.get("subset") else index.about.get("published_counts", {})
+    return {
+        "duplicate-id": table.duplicate_id(rows),
+        "conflicting-label": table.conflicting_label(rows),
+        "leak-group": table.leak_group(rows),
+        "leak-hash": table.leak_hash(rows),
+        "unknown-label": table.unknown_label(rows),
+        "fingerprint": table.published_counts(rows, published),
+        "augmented-outside-train": table.augmented_outside_train(rows),
+        "exact-duplicate": table.exact_duplicate(rows),
+        "near-duplicate": near,
+        "near-duplicate-across-splits": near_across,
+        "few-positives": table.few_positives(rows),
+        "licence-mix": table.licence_mix(rows),
+    }

@@ -11,6 +11,7 @@ from edge_melanoma.data.audit.report import LIMITS, AuditReport
 from edge_melanoma.report import Page
 
 LISTED = 20  # findings of one check
+WIDE = 720  # pixels: a phone scrolls it
 
 
 def page(report: AuditReport, sheets: Mapping[str, Image.Image]) -> Page:
@@ -21,7 +22,7 @@ def page(report: AuditReport, sheets: Mapping[str, Image.Image]) -> Page:
     made.figures(
         [
             (f"{report.rows:,}", "rows"),
-            (f"{report.pictures:,}", "pictures decoded"),
+            (f"{report.pictures:,}", "pictures looked at"),
             (str(failing), "failing checks"),
             (str(len(fired) - failing), "warnings"),
         ]
@@ -46,7 +47,7 @@ def _section(made: Page, check: Check, sheet: Image.Image | None) -> None:
     made.heading(check.name)
     made.note(f"{kind.meaning} {kind.remedy}", tone=kind.level)
     if sheet is not None:
-        made.picture(sheet, alt=f"the first pictures found by {check.name}", wide=True)
+        made.picture(sheet, alt=f"the first pictures found by {check.name}", wide=sheet.width > WIDE)
     made.items(check.examples(LISTED))
     if check.count > LISTED:
         made.paragraph(f"{check.count - LISTED:,} more are in `findings.csv`.")

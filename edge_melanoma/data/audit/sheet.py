@@ -18,6 +18,7 @@ COLUMNS, ROWS = 6, 3  # thumbnails of one check
 TOGETHER = 4  # of one finding
 _WIDTH, _HEIGHT, _GAP, _LINE = 176, 132, 12, 15
 _SIDE = COLUMNS * (_WIDTH + _GAP) + _GAP
+_NARROWEST = 2  # thumbnails, for the name of the check to have room
 _INK, _SOFT, _GROUND, _EMPTY = "#1c2024", "#59616b", "#fdfdfb", "#dfe1e4"
 _FAIL, _WARN = "#b3261e", "#a15c00"
 
@@ -46,16 +47,25 @@ def sheet_of(index: Index, check: Check) -> Image.Image | None:
     return _drawn(check, lines) if lines else None
 
 
-def stacked(sheets: Sequence[Image.Image], *, title: str) -> Image.Image:
-    """All checks on one sheet."""
-    heights = [sheet.height for sheet in sheets]
-    whole = Image.new("RGB", (_SIDE, sum(heights) + 3 * _LINE + _GAP), _GROUND)
-    ImageDraw.Draw(whole).text((_GAP, _GAP), title, fill=_INK, font=ImageFont.load_default(20))
-    top = 3 * _LINE
+def packed(sheets: Sequence[Image.Image], *, title: str) -> Image.Image:
+    """All checks on one sheet, as many beside each other as there is room for."""
+    places: list[tuple[int, int]] = []
+    left, top, bottom = 0, 3 * _LINE, 3 * _LINE
     for sheet in sheets:
-        whole.paste(sheet, (0, top))
-        top += sheet.height
+        if left + sheet.width > _SIDE:
+            left, top = 0, bottom
+        places.append((left, top))
+        left, bottom = left + sheet.width, max(bottom, top + sheet.height)
+    whole = Image.new("RGB", (_SIDE, bottom + _GAP), _GROUND)
+    ImageDraw.Draw(whole).text((_GAP, _GAP), _plain(title), fill=_INK, font=ImageFont.load_default(20))
+    for sheet, place in zip(sheets, places, strict=True):
+        whole.paste(sheet, place)
     return whole
+
+
+def _plain(text: str) -> str:
+    """Without the signs that Pillow's font lacks."""
+    return text.replace("—", "-").replace("…", "...").replace("’", "'")
 
 
 def _places(index: Index, ids: pl.Series) -> dict[str, Picture]:
@@ -70,7 +80,9 @@ def _places(index: Index, ids: pl.Series) -> dict[str, Picture]:
 
 def _drawn(check: Check, lines: Sequence[Sequence[Thumbnail]]) -> Image.Image:
     line_height = _HEIGHT + 3 * _LINE + _GAP
-    sheet = Image.new("RGB", (_SIDE, 2 * _LINE + len(lines) * line_height + _GAP), _GROUND)
+    columns = max(_NARROWEST, *map(len, lines))
+    size = (columns * (_WIDTH + _GAP), 2 * _LINE + len(lines) * line_height + _GAP)
+    sheet = Image.new("RGB", size, _GROUND)
     draw = ImageDraw.Draw(sheet)
     title = f"{check.level}: {check.name} ({check.count:,})"
     draw.text(
@@ -97,7 +109,7 @@ def _put(sheet: Image.Image, draw: ImageDraw.ImageDraw, thumbnail: Thumbnail, le
         sheet.paste(small, (left + (_WIDTH - small.width) // 2, top + (_HEIGHT - small.height) // 2))
     name = thumbnail.image_id.rpartition("/")[2]
     for line, (text, ink) in enumerate(((name, _INK), *((part, _SOFT) for part in _wrapped(thumbnail.caption)))):
-        draw.text((left, top + _HEIGHT + 2 + line * _LINE), text, fill=ink, font=font)
+        draw.text((left, top + _HEIGHT + 2 + line * _LINE), _plain(text), fill=ink, font=font)
 
 
 def _small(picture: Picture) -> Image.Image:

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from edge_melanoma.data.audit.checks import about_the_table, none_found, one_each, one_per
-from edge_melanoma.data.fingerprint import NEAR_LIMIT
+from edge_melanoma.data.fingerprint import HASH_BITS, NEAR_LIMIT
 from edge_melanoma.data.index import SPLITS
 from edge_melanoma.data.neighbours import near_pairs, union_find
 
@@ -142,10 +142,10 @@ def near_duplicates(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = rows.join(looks, on="sha256", maintain_order="left").filter(
         (pl.col("sha256").n_unique().over("cluster") > 1) & (pl.col("family").n_unique().over("cluster") > 1)
     )
-    apart = pl.format("at most {} of 256 bits apart", pl.col("furthest").first())
+    apart = pl.format(f"at most {{}} of {HASH_BITS} bits apart", pl.col("furthest").first())
     across = rows.filter(pl.col("split").drop_nulls().n_unique().over("cluster") > 1)
-    told = pl.format("at most {} of 256 bits apart, in {}", pl.col("furthest").first(), _parts())
-    return one_per(rows, "cluster", apart), one_per(across, "cluster", told)
+    in_parts = pl.format("{}, in {}", apart, _parts())
+    return one_per(rows, "cluster", apart), one_per(across, "cluster", in_parts)
 
 
 def _families(rows: pl.DataFrame) -> NDArray[np.int64]:
