@@ -157,11 +157,6 @@ class Task:
         return None if dx is None else self.class_of.get(dx)
 
     @property
-    def positive(self) -> int:
-        """The class whose probability is the score: melanoma, or what the task looks for."""
-        return self.classes.index(_LOOKED_FOR[self.name])
-
-    @property
     def left_out(self) -> tuple[str, ...]:
         """The diagnoses that this task cannot use."""
         return tuple(dx for dx in DIAGNOSES if dx not in self.class_of)
@@ -177,8 +172,6 @@ class Task:
             "labels_sha256": labels_sha256(),
         }
 
-
-_LOOKED_FOR = {"mel": "melanoma", "mal": "malignant", "refer": "refer", "melnv": "melanoma", "dx7": "mel", "dx8": "mel"}
 
 TASKS: Mapping[str, str] = MappingProxyType(
     {
