@@ -1,0 +1,148 @@
+"""Several models on the same pictures: who is better, by how much, and is it more than chance?
+
+Every model is measured under the same bootstrap draws, so that what they have in common cancels out of a difference.
+DeLong's test checks the AUC, McNemar's the decisions; p-values are not corrected for how many models are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_melanoma import metrics
+from edge_melanoma.decision import probability_of
+from edge_melanoma.errors import DataError, RecipeError
+from edge_melanoma.evaluation.contestants import Contestant, read_contestants
+from edge_melanoma.metrics import Bootstrap, DeLong, Estimate, McNemar, Measures
+
+COSTS = {"parameters": "parameters", "macs": "multiply-adds", "size_bytes": "size in bytes"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One model of a comparison."""
+
+    name: str
+    folder: str
+    metrics: dict[str, Estimate]
+    differences: dict[str, Estimate]  # to the first, under the same draws; empty for the first
+    delong: DeLong | None  # of the difference in AUC
+    mcnemar: McNemar | None  # on who is right, decisions of `refer`
+    mcnemar_positive: McNemar | None  # among the positives alone
+    model: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The model in numbers."""
+        return {
+            "name": self.name,
+            "folder": self.folder,
+            "model": self.model,
+            "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
+            "differences_to_first": {name: estimate.to_json() for name, estimate in self.differences.items()},
+            "delong": self.delong and self.delong.to_json(),
+            "mcnemar": self.mcnemar and self.mcnemar.to_json(),
+            "mcnemar_positive": self.mcnemar_positive and self.mcnemar_positive.to_json(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Several models on the same rows."""
+
+    task: str
+    split: str
+    rows: int
+    positives: int
+    groups: int
+    left_out: int  # rows that not all of them have
+    synthetic: bool
+    seed: int
+    rounds: int
+    level: float
+    standings: tuple[Standing, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison in numbers."""
+        return {**vars(self), "standings": [standing.to_json() for standing in self.standings]}
+
+
+def compare(
+    folders: Sequence[Path],
+    *,
+    split: str = "test",
+    common_rows: bool = False,
+    seed: int = 0,
+    rounds: int = 2000,
+    level: float = 0.95,
+) -> Comparison:
+    """Compare evaluations, or the runs that hold them as evaluation-<split>; all against the first.
+
+    `common_rows` compares on the pictures that all of them have, instead of refusing different ones.
+    """
+    if len(folders) < 2:
+        raise RecipeError(f"{len(folders)} given: two or more evaluations are needed to compare")
+    contestants, left_out = read_contestants(folders, split=split, common_rows=common_rows)
+    first = contestants[0]
+    y = first.positive
+    if y.all() or not y.any():
+        raise DataError(f"{int(y.sum()):,} of {len(y):,} common pictures are positive; both answers are needed")
+    drawn = metrics.bootstrap(
+        metrics.together(*(_measures(place, contestant) for place, contestant in enumerate(contestants))),
+        first.answers,
+        first.groups,
+        rng=np.random.default_rng(seed),
+        rounds=rounds,
+        level=level,
+    )
+    return Comparison(
+        task=first.facts["task"]["name"],
+        split=first.facts["split"],
+        rows=len(y),
+        positives=int(y.sum()),
+        groups=drawn.groups,
+        left_out=left_out,
+        synthetic=any(contestant.facts["synthetic"] for contestant in contestants),
+        seed=seed,
+        rounds=rounds,
+        level=level,
+        standings=tuple(_standing(place, contestants, drawn) for place in range(len(contestants))),
+    )
+
+
+def _measures(place: int, contestant: Contestant) -> Measures:
+    """All metrics of a model, by its place; those of decisions and probabilities only where it has a rule."""
+    y, classes = contestant.positive, contestant.classes
+    parts = [metrics.ranking_measures(y, contestant.score)]
+    if contestant.referred is not None:
+        parts.append(metrics.decision_measures(y, contestant.referred, prefix="refer."))
+        squares = (probability_of(contestant.score) - y) ** 2
+        parts.append(lambda weights: {"brier": weights @ squares / weights.sum(axis=1)})
+    if len(classes) > 2:
+        parts.append(metrics.class_measures(contestant.answers, contestant.logits.argmax(axis=1), classes))
+    return metrics.prefixed(f"{place}/", metrics.together(*parts))
+
+
+def _standing(place: int, contestants: list[Contestant], drawn: Bootstrap) -> Standing:
+    first, this = contestants[0], contestants[place]
+    names = [name.partition("/")[2] for name in drawn.point if name.startswith(f"{place}/")]
+    shared = [name for name in names if f"0/{name}" in drawn.point] if place else []
+    y, lead, decided, found = first.positive, None, None, None
+    if place:
+        lead = metrics.delong_difference(y, this.score, first.score, first.groups, level=drawn.level)
+    if place and first.referred is not None and this.referred is not None:
+        right, base = this.referred == y, first.referred == y
+        decided, found = metrics.mcnemar(right, base), metrics.mcnemar(right[y], base[y])
+    return Standing(
+        name=this.name,
+        folder=this.folder.name if this.folder.parent == Path() else f"{this.folder.parent.name}/{this.folder.name}",
+        metrics={name: drawn.estimate(f"{place}/{name}") for name in names},
+        differences={name: drawn.difference(f"{place}/{name}", f"0/{name}") for name in shared},
+        delong=lead,
+        mcnemar=decided,
+        mcnemar_positive=found,
+        model=dict(this.facts["model"]),
+    )

@@ -1,0 +1,60 @@
+"""Was anything that is measured here known from training? Asked again at every evaluation, of the rows themselves."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from edge_melanoma.errors import DataError
+from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Rows, told
+
+KEYS = {"image_id": "pictures", "patient_id": "patients", "lesion_id": "lesions", "sha256": "equal files"}
+
+
+def check_leaks(rows: Rows, table: pl.DataFrame, fitted_on: pl.DataFrame, *, allow_leaks: bool) -> tuple[str, ...]:
+    """Refuse what training has seen, unless told to go on; the remarks say what else is shared."""
+    if rows.split == OUT_OF_FOLD:
+        shared = _between_folds(rows.table)
+        where = "in more than one fold, so a fold's model learned from them"
+    elif rows.split == "train":
+        return ("these rows are those that the model learned from: they say nothing about new pictures",)
+    else:
+        shared = _shared(rows.table, fitted_on)
+        where = f"both in the rows that the model learned from and in {rows.split}"
+    remarks = []
+    if shared:
+        message = f"{'; '.join(shared)}: {where}"
+        if not allow_leaks:
+            raise DataError(f"{message}; split again with `edge-melanoma data split`, or allow leaks and say so")
+        remarks.append(f"leak, allowed by request: {message}. Every figure here is too good")
+    if rows.split == "test":
+        chosen_on = table.filter(pl.col("split").is_in(["val", "calibration"]))
+        also = _shared(rows.table, chosen_on)
+        if also:
+            remarks.append(
+                f"{'; '.join(also)}: both in test and in the rows that stopping or thresholds were chosen on"
+            )
+    return tuple(remarks)
+
+
+def _shared(rows: pl.DataFrame, others: pl.DataFrame) -> list[str]:
+    found = []
+    for column, name in KEYS.items():
+        ids = rows[column].drop_nulls().unique()
+        both = ids.filter(ids.is_in(others[column].drop_nulls().unique().to_list()))
+        if len(both):
+            found.append(f"{len(both):,} {name} ({_short(column, both)})")
+    return found
+
+
+def _between_folds(rows: pl.DataFrame) -> list[str]:
+    found = []
+    for column, name in KEYS.items():
+        folds = rows.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("fold").n_unique())
+        torn = folds.filter(pl.col("fold") > 1)[column]
+        if len(torn):
+            found.append(f"{len(torn):,} {name} ({_short(column, torn)})")
+    return found
+
+
+def _short(column: str, ids: pl.Series) -> str:
+    return told([name[:12] + "…" for name in ids] if column == "sha256" else ids, most=2)

@@ -1,0 +1,479 @@
+"""An evaluation says what is true of scores whose truth is known, and refuses what would make it lie."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pl = pytest.importorskip("polars")
+pytest.importorskip("matplotlib")
+
+from edge_melanoma.calibration import CalibrationRecipe, fit_rule  # noqa: E402
+from edge_melanoma.errors import ArtifactError, DataError, RecipeError  # noqa: E402
+from edge_melanoma.evaluation import (  # noqa: E402
+    ceiling_of,
+    evaluate,
+    log_test_opening,
+    looks_at_test,
+    select_rows,
+    write_evaluation,
+)
+from edge_melanoma.labels import task  # noqa: E402
+from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER  # noqa: E402
+
+_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
+made_up: Any = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
+_spec.loader.exec_module(made_up)  # type: ignore[union-attr]
+
+MEL, DX7 = task("mel"), task("dx7")
+
+
+def rule_for(table: Any, predictions: Any, of: Any = MEL) -> Any:
+    size = len(of.classes)
+    return fit_rule(predictions, table, of, CalibrationRecipe(rounds=50), class_shares_train=[1 / size] * size)
+
+
+def evaluated(table: Any, predictions: Any, of: Any = MEL, *, split: str = "test", **options: Any) -> Any:
+    given = {"rounds": 200, "without_pixels": False, **options}
+    return evaluate(predictions, table, of, rule_for(table, predictions, of), split=split, **given)
+
+
+@pytest.fixture(scope="module")
+def table() -> Any:
+    return made_up.index_table(900)
+
+
+@pytest.fixture(scope="module")
+def predictions(table: Any) -> Any:
+    return made_up.predict(table, MEL)
+
+
+@pytest.fixture(scope="module")
+def evaluation(table: Any, predictions: Any) -> Any:
+    return evaluated(
+        table,
+        predictions,
+        without_pixels=True,
+        model={"name": "a <b>model</b>", "parameters": 1000, "sha256": "ab" * 32},
+        about={"index_sha256": "cd" * 32},
+    )
+
+
+# --- the figures ---
+
+
+def test_figures_equal_those_of_independent_judges(evaluation: Any, table: Any, predictions: Any) -> None:
+    judge = pytest.importorskip("sklearn.metrics")
+    rows = table.filter(pl.col("split") == "test").join(predictions, on="image_id", maintain_order="left")
+    y = (rows["dx"] == "MEL").to_numpy()
+    score = (rows["logit_melanoma"] - rows["logit_other"]).to_numpy()
+    image = evaluation.image
+    assert (image.rows, image.positives) == (len(y), y.sum())
+    assert image.groups == rows["lesion_id"].n_unique()
+    assert image.metrics["roc_auc"].value == pytest.approx(judge.roc_auc_score(y, score))
+    assert image.metrics["average_precision"].value == pytest.approx(judge.average_precision_score(y, score))
+    p = evaluation.rule.probability(np.stack([rows["logit_other"], rows["logit_melanoma"]], axis=1))
+    referred = p >= evaluation.rule.threshold_refer.value
+    tn, fp, fn, tp = judge.confusion_matrix(y, referred).ravel()
+    point = image.operating_points[0]
+    assert (point.true_positive, point.false_positive) == (tp, fp)
+    assert (point.false_negative, point.true_negative) == (fn, tn)
+    assert image.metrics["refer.sensitivity"].value == pytest.approx(tp / (tp + fn))
+    assert point.npv.value == pytest.approx(tn / (tn + fn))
+    assert image.metrics["brier"].value == pytest.approx(judge.brier_score_loss(y, p))
+
+
+def test_every_picture_is_counted_once_among_the_three_decisions(evaluation: Any) -> None:
+    decisions = evaluation.image.decisions
+    assert list(decisions) == ["low", "uncertain", "refer"]
+    assert sum(positives for positives, _ in decisions.values()) == evaluation.image.positives
+    assert sum(map(sum, decisions.values())) == evaluation.image.rows
+    kept = evaluation.predictions["decision"].value_counts(sort=True)
+    assert dict(kept.iter_rows()) == {name: sum(counts) for name, counts in decisions.items() if sum(counts)}
+
+
+def test_intervals_of_image_and_lesion_cover_the_truth_about_as_often_as_they_say() -> None:
+    """By lesion the truth is another: the mean of k alike pictures is less noisy than one, so its AUC is higher."""
+    covered, truth = 0, made_up.true_auc(1.5)
+    for seed in range(40):
+        table = made_up.index_table(160, seed=seed, parts=(0, 0, 0.3, 0.7), shares=(0.5, 0.3, 0.1, 0.05, 0.05, 0, 0))
+        predictions = made_up.predict(table, MEL, separation=1.5, seed=500 + seed)
+        found = evaluate(predictions, table, MEL, None, split="test", rounds=100, without_pixels=False)
+        auc = found.image.metrics["roc_auc"]
+        covered += auc.low <= truth <= auc.high
+        assert found.lesion is not None
+    assert 0.85 <= covered / 40 <= 1
+
+
+def test_lesions_are_measured_by_the_mean_of_their_logits(evaluation: Any, table: Any, predictions: Any) -> None:
+    judge = pytest.importorskip("sklearn.metrics").roc_auc_score
+    joined = table.filter(pl.col("split") == "test").join(predictions, on="image_id")
+    lesions = joined.group_by("lesion_id").agg(
+        (pl.col("logit_melanoma") - pl.col("logit_other")).mean().alias("score"), pl.col("y_mel").first()
+    )
+    assert evaluation.lesion.rows == lesions.height
+    assert evaluation.lesion.metrics["roc_auc"].value == pytest.approx(judge(lesions["y_mel"], lesions["score"]))
+
+
+def test_seven_classes_are_judged_as_classes_and_melanoma_is_read_from_them(table: Any) -> None:
+    judge = pytest.importorskip("sklearn.metrics")
+    predictions = made_up.predict(table, DX7)
+    found = evaluated(table, predictions, DX7)
+    rows = select_rows(predictions, table, DX7, "test")
+    called = rows.logits.argmax(axis=1)
+    assert (found.image.confusion == judge.confusion_matrix(rows.answers, called, labels=range(7))).all()
+    metrics = found.image.metrics
+    assert metrics["classes.balanced_accuracy"].value == pytest.approx(
+        judge.balanced_accuracy_score(rows.answers, called)
+    )
+    assert metrics["classes.recall.mel"].value == pytest.approx((called == 4)[rows.answers == 4].mean())
+    p = found.rule.probability(rows.logits)
+    assert metrics["roc_auc"].value == pytest.approx(judge.roc_auc_score(rows.answers == 4, p))
+    one = metrics["classes.auc.nv"]
+    z = rows.logits
+    against = z[:, 5] - np.log(np.exp(np.delete(z, 5, axis=1)).sum(axis=1))
+    assert one.value == pytest.approx(judge.roc_auc_score(rows.answers == 5, against))
+
+
+def test_the_same_seed_gives_the_same_numbers_whatever_the_order_of_rows(table: Any, predictions: Any) -> None:
+    first = evaluated(table, predictions).to_json()
+    second = evaluated(table.sample(fraction=1, shuffle=True, seed=1), predictions[::-1]).to_json()
+    assert json.dumps(first) == json.dumps(second)
+
+
+# --- for whom ---
+
+
+def test_small_groups_are_counted_and_not_measured(evaluation: Any) -> None:
+    by_name = {(group.attribute, group.value): group for group in evaluation.subgroups}
+    nevi = by_name["dx_confirm", "follow_up"]
+    assert nevi.positives == 0
+    assert nevi.rows > 50
+    assert nevi.auc is nevi.sensitivity is nevi.specificity is None
+    for group in evaluation.subgroups:
+        assert (group.auc is None) == (min(group.positives, group.rows - group.positives) < 10)
+    ages = [group.value for group in evaluation.subgroups if group.attribute == "age"]
+    assert ages == ["under 30", "30–44", "45–59", "60–74", "75 and over"]
+    assert "tone" not in {group.attribute for group in evaluation.subgroups}  # the index tells none
+    assert evaluation.histology == by_name["dx_confirm", "histo"].auc
+
+
+def test_a_group_that_the_model_fails_is_the_worst_one(table: Any, predictions: Any) -> None:
+    head = table.filter((pl.col("site_group") == "head/neck") & (pl.col("dx") == "MEL"))["image_id"].implode()
+    blind = predictions.with_columns(
+        pl.when(pl.col("image_id").is_in(head)).then(-5.0).otherwise(pl.col("logit_melanoma")).alias("logit_melanoma")
+    )
+    found = evaluate(blind, table, MEL, rule_for(table, predictions), split="test", rounds=50, without_pixels=False)
+    assert (found.worst.group.attribute, found.worst.group.value) == ("site", "head/neck")
+    assert found.worst.group.sensitivity.value == 0
+    assert found.worst.gap == pytest.approx(found.image.metrics["refer.sensitivity"].value)
+    assert found.to_json()["worst_group"]["value"] == "head/neck"
+
+
+def test_skin_tone_is_a_subgroup_where_the_index_tells_it() -> None:
+    rng = np.random.default_rng(0)
+    table = made_up.index_table(700)
+    table = table.with_columns(pl.Series("ita", rng.choice([60.0, 5.0], table.height)))
+    found = evaluated(table, made_up.predict(table, MEL))
+    assert [group.value for group in found.subgroups if group.attribute == "tone"] == ["very light", "brown"]
+
+
+# --- without a pixel ---
+
+
+def test_the_baseline_is_measured_on_the_same_rows_and_the_lead_is_paired(evaluation: Any) -> None:
+    baseline = evaluation.baseline
+    assert set(baseline.auc) == {"centre", "age, sex, site", "age, sex, site, centre"}
+    best = baseline.auc[baseline.best]
+    assert baseline.difference.value == pytest.approx(evaluation.image.metrics["roc_auc"].value - best.value)
+    assert best.low <= 0.5 <= best.high  # age, sex, site and centre are random here
+    assert best.groups == evaluation.image.groups
+
+
+def test_a_model_that_only_knows_the_centre_does_not_beat_the_baseline() -> None:
+    rng = np.random.default_rng(0)
+    table = made_up.index_table(900)
+    melanoma = (table["dx"] == "MEL").to_numpy()
+    centre = np.where(rng.random(len(melanoma)) < np.where(melanoma, 0.8, 0.3), "clinic", "screening")
+    of_lesion = dict(zip(table["lesion_id"], centre, strict=True))
+    table = table.with_columns(pl.col("lesion_id").replace_strict(of_lesion).alias("centre"))
+    noise = rng.normal(0, 0.01, table.height)
+    log_odds = pl.Series(np.where(table["centre"].to_numpy() == "clinic", 1.0, -1.0) + noise)
+    predictions = table.select("image_id", "split").with_columns(
+        logit_other=pl.Series(np.zeros(table.height)), logit_melanoma=log_odds
+    )
+    found = evaluated(table, predictions, without_pixels=True)
+    assert found.baseline.auc["centre"].value > 0.65
+    assert any("not clearly better than" in remark.text for remark in found.remarks)
+
+
+def test_out_of_fold_rows_are_all_measured_and_the_baseline_too(table: Any, predictions: Any) -> None:
+    found = evaluated(table, predictions, split="oof", without_pixels=True)
+    assert found.image.rows == table.height
+    assert found.baseline is not None
+    assert found.baseline.best is not None
+    assert "out-of-fold predictions" in found.title
+    with pytest.raises(DataError, match="need a column `fold`"):
+        evaluated(table, predictions.drop("fold"), split="oof")
+
+
+# --- what must not pass ---
+
+
+@pytest.mark.parametrize(
+    ("column", "name"), [("lesion_id", "lesions"), ("patient_id", "patients"), ("sha256", "equal")]
+)
+def test_what_training_has_seen_is_refused_and_allowed_only_aloud(
+    table: Any, predictions: Any, column: str, name: str
+) -> None:
+    train, test = (table.filter(pl.col("split") == part)["image_id"][0] for part in ("train", "test"))
+    leaking = table.with_columns(
+        pl.when(pl.col("image_id").is_in([train, test])).then(pl.lit("SAME")).otherwise(pl.col(column)).alias(column)
+    )
+    with pytest.raises(DataError, match=rf"1 {name}.*both in the rows that the model learned from and in test"):
+        evaluated(leaking, predictions)
+    found = evaluated(leaking, predictions, allow_leaks=True)
+    assert found.remarks[0].tone == "fail"
+    assert "Every figure here is too good" in found.remarks[0].text
+
+
+def test_a_lesion_in_two_folds_is_a_leak_out_of_fold(table: Any, predictions: Any) -> None:
+    several = table.filter(pl.col("lesion_id").is_duplicated())["image_id"][0]
+    torn = predictions.with_columns(
+        pl.when(pl.col("image_id") == several).then((pl.col("fold") + 1) % 5).otherwise(pl.col("fold")).alias("fold")
+    )
+    rule = rule_for(table, predictions)
+    with pytest.raises(DataError, match=r"1 lesions .*in more than one fold"):
+        evaluate(torn, table, MEL, rule, split="oof", rounds=50)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda p: p.drop("logit_melanoma"), "predictions lack logit_melanoma"),
+        (lambda p: p.with_columns(logit_nevus=0.0), "predictions have logit_nevus"),
+        (lambda p: p.with_columns(logit_other=float("nan")), r"logit_other: not a finite number for P00000, P00001"),
+        (lambda p: pl.concat([p, p]), "more than one prediction for P0"),
+        (lambda p: p.with_columns(pl.lit("test").alias("split")), "in another part; predict on the index"),
+        (lambda p: p.with_columns(image_id="X" + pl.col("image_id")), r"the index has no XP0\d+.* and [\d,]+ more"),
+        (lambda p: p.filter(pl.col("split") == "val"), "part test: has no predictions; there are predictions of val"),
+    ],
+)
+def test_predictions_that_do_not_fit_the_index_are_refused(table: Any, predictions: Any, spoil: Any, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        evaluate(spoil(predictions), table, MEL, None, split="test", rounds=10)
+
+
+def test_one_class_alone_and_an_unknown_part_are_refused(table: Any, predictions: Any) -> None:
+    no_melanoma = table.filter((pl.col("dx") != "MEL") | (pl.col("split") != "test"))
+    kept = predictions.filter(pl.col("image_id").is_in(no_melanoma["image_id"].implode()))
+    with pytest.raises(DataError, match=r"part test: 0 of \d+ pictures are positive"):
+        evaluate(kept, no_melanoma, MEL, None, split="test")
+    with pytest.raises(RecipeError, match="part 'tset' is unknown; known: train, val, calibration, test, oof"):
+        evaluate(predictions, table, MEL, None, split="tset")
+
+
+def test_a_rule_of_another_task_is_refused(table: Any, predictions: Any) -> None:
+    with pytest.raises(DataError, match=r"the decision rule is for mel .* the predictions are for melnv"):
+        evaluate(predictions, table, task("melnv"), rule_for(table, predictions), split="test")
+
+
+def test_pictures_without_an_answer_or_a_prediction_are_said_aloud(table: Any) -> None:
+    unknown = table.with_columns(pl.when(pl.col("dx") == "DF").then(pl.lit("IND")).otherwise(pl.col("dx")).alias("dx"))
+    predictions = made_up.predict(table, MEL)
+    test = unknown.filter((pl.col("split") == "test") & (pl.col("dx") != "IND"))["image_id"]
+    found = evaluated(unknown, predictions.filter(pl.col("image_id") != test[0]))
+    texts = [remark.text for remark in found.remarks]
+    assert any(re.fullmatch(r"left out: \d+ \(no answer in the task mel\)", text) for text in texts)
+    assert "left out: 1 (pictures of the part without a prediction)" in texts
+    assert found.image.rows == len(test) - 1
+
+
+def test_too_good_to_be_true_is_said_first(table: Any) -> None:
+    brilliant = evaluated(table, made_up.predict(table, MEL, separation=4))
+    assert brilliant.remarks[0].tone == "fail"
+    assert "check grouping and balancing" in brilliant.remarks[0].text
+    elsewhere = made_up.index_table(900, source="a clinic's own")
+    assert not [
+        r for r in evaluated(elsewhere, made_up.predict(elsewhere, MEL, separation=4)).remarks if "check" in r.text
+    ]
+    accurate = evaluated(table, made_up.predict(table, DX7, separation=5), DX7)
+    assert any("over seven classes" in remark.text for remark in accurate.remarks)
+
+
+@pytest.mark.parametrize(("separation", "above"), [(1.8, False), (3.5, True)])
+def test_a_result_above_the_ceiling_of_synthetic_pictures_is_a_leak(separation: float, above: bool) -> None:
+    table = made_up.index_table(900, source="synth", modality="synthetic")
+    predictions = made_up.predict(table, MEL, separation=separation)
+    found = evaluated(table, predictions, synthetic_ceiling=made_up.true_auc(1.8))
+    assert found.synthetic
+    assert any("something leaks" in remark.text for remark in found.remarks) is above
+
+
+def test_figures_on_rows_that_set_the_thresholds_say_so(table: Any, predictions: Any) -> None:
+    found = evaluated(table, predictions, split="calibration")
+    assert any("chosen on the rows of calibration" in remark.text for remark in found.remarks)
+    trained = evaluated(table, predictions, split="train")
+    assert trained.remarks[0].tone == "fail"
+    assert "say nothing about new pictures" in trained.remarks[0].text
+
+
+def test_without_a_rule_there_are_no_decisions(table: Any, predictions: Any) -> None:
+    found = evaluate(predictions, table, MEL, None, split="test", rounds=50, without_pixels=False)
+    assert found.image.operating_points == ()
+    assert not [name for name in found.image.metrics if name.startswith(("refer.", "low."))]
+    assert found.predictions["decision"].null_count() == found.image.rows
+    assert "no decision rule" in found.remarks[0].text
+
+
+# --- on disk ---
+
+
+class _Reader(HTMLParser):
+    """The text and the sources of pictures; fails on a tag left open."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.text, self.open, self.sources = "", [], []
+        self.feed(markup)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+        self.sources += [value for name, value in attrs if name == "src"]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def written(evaluation: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the third look at the test part."""
+    run = tmp_path_factory.mktemp("run")
+    log_test_opening(run, {"seen": {}})
+    log_test_opening(run, {"seen": {}})
+    assert write_evaluation(evaluation, run / "evaluation-test", run_folder=run) == 3
+    return run / "evaluation-test"
+
+
+def test_an_evaluation_is_a_folder_with_page_numbers_and_predictions(evaluation: Any, written: Path) -> None:
+    assert sorted(path.name for path in written.iterdir()) == [
+        "edge-melanoma.json",
+        "index.html",
+        "metrics.json",
+        "predictions.parquet",
+    ]
+    said = json.loads((written / "metrics.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+    auc = evaluation.image.metrics["roc_auc"].value
+    assert said["image"]["metrics"]["roc_auc"]["value"] == pytest.approx(auc, abs=1e-6)
+    assert said["rule"]["threshold_refer"]["sensitivity"]["low"] < 1
+    assert said["model"]["parameters"] == 1000
+    assert said["test_look"] == 3
+
+
+def test_the_page_stands_alone_and_says_what_it_must(written: Path) -> None:
+    page = _Reader((written / "index.html").read_text())
+    assert NOTICE in page.text
+    assert SYNTHETIC_BANNER not in page.text
+    assert "a <b>model</b>" in page.text
+    assert "look number 3 at the test part" in page.text
+    assert len(page.sources) >= 8
+    assert all(source.startswith("data:image/") for source in page.sources)
+
+
+def test_predictions_on_disk_hold_ids_and_no_paths(written: Path) -> None:
+    kept = pl.read_parquet(written / "predictions.parquet")
+    assert kept.columns == [
+        *("image_id", "lesion_id", "group", "answer"),
+        *("logit_other", "logit_melanoma", "probability", "decision"),
+    ]
+    assert b".jpg" not in (written / "predictions.parquet").read_bytes()
+
+
+def test_every_look_at_the_test_part_is_logged_and_no_other(evaluation: Any, written: Path, tmp_path: Path) -> None:
+    looks = looks_at_test(written.parent)
+    assert len(looks) == 3
+    assert set(looks[2]) == {"when", "who", "host", "index_sha256", "model_sha256", "task", "rows", "seen"}
+    assert looks[2]["seen"]["roc_auc"] == pytest.approx(evaluation.image.metrics["roc_auc"].value, abs=1e-6)
+    elsewhere = replace(evaluation, split="val")
+    assert write_evaluation(elsewhere, tmp_path / "evaluation-val", run_folder=tmp_path) is None
+    assert looks_at_test(tmp_path) == []
+
+
+def test_an_existing_folder_is_refused_before_the_test_part_is_opened(evaluation: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match="exists already"):
+        write_evaluation(evaluation, tmp_path / "out", run_folder=tmp_path)
+    assert looks_at_test(tmp_path) == []
+
+
+def test_a_broken_log_of_test_looks_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "test_opened.json").write_text("{")
+    with pytest.raises(ArtifactError, match="must not be lost"):
+        log_test_opening(tmp_path, {})
+    assert (tmp_path / "test_opened.json").read_text() == "{"
+
+
+def test_no_look_is_lost_when_two_processes_look_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from edge_melanoma.evaluation import log_test_opening\n"
+        "for _ in range(8): log_test_opening(Path(sys.argv[1]), {})"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(looks_at_test(tmp_path)) == 16
+
+
+def test_synthetic_pictures_say_so_on_the_page_and_in_the_numbers(tmp_path: Path) -> None:
+    table = made_up.index_table(500, source="synth", modality="synthetic")
+    found = evaluated(table, made_up.predict(table, DX7), DX7, synthetic_ceiling=0.9)
+    write_evaluation(found, tmp_path / "out")
+    said = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert said["banner"] == SYNTHETIC_BANNER
+    assert said["synthetic_ceiling"] == 0.9
+    assert SYNTHETIC_BANNER in _Reader((tmp_path / "out" / "index.html").read_text()).text
+    assert found.summary()[0] == SYNTHETIC_BANNER
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "expected"),
+    [
+        ("mel", "mixed", 0.92),
+        ("melnv", "mixed", 0.9),
+        ("mal", "mixed", 0.95),
+        ("mal", "benign", None),
+        ("dx8", "mixed", None),
+    ],
+)
+def test_the_ceiling_is_that_of_the_task(tmp_path: Path, name: str, policy: Any, expected: float | None) -> None:
+    facts = {"ceiling": {"mel_auc": 0.92, "melnv_auc": 0.9, "mal_auc": 0.95}, "confound": None}
+    (tmp_path / "synth.json").write_text(json.dumps(facts))
+    of = task(name, ak_policy=policy)
+    assert ceiling_of(of, {"synth": tmp_path}) == expected
+    assert ceiling_of(of, {"ham10000": tmp_path}) is None
+    (tmp_path / "synth.json").write_text(json.dumps({**facts, "confound": {"artefact": "patch"}}))
+    assert ceiling_of(of, {"synth": tmp_path}) is None
+
+
+def test_an_evaluation_never_imports_tensorflow() -> None:
+    code = (
+        "import sys, edge_melanoma.evaluation, edge_melanoma.calibration\n"
+        "print([m for m in ('tensorflow', 'tf_keras', 'keras', 'matplotlib', 'sklearn') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
