@@ -26,7 +26,10 @@ demo: $(SETUP)
 	$(TOOL) data audit $(DEMO)/index
 	$(TOOL) data split $(DEMO)/index --out $(DEMO)/split --force
 	$(TOOL) data eda $(DEMO)/split
-	@printf '\nLook at $(DEMO)/split/eda/index.html and $(DEMO)/index/audit/index.html\n'
+	$(TOOL) train quick --data $(DEMO)/split --out $(DEMO)/run --force
+	$(TOOL) evaluate $(DEMO)/run --data $(DEMO)/split --split test --force
+	@printf '\nLook at $(DEMO)/run/evaluation-test/index.html, $(DEMO)/run/curves.png, $(DEMO)/split/eda/index.html\n'
+	@printf 'and $(DEMO)/index/audit/index.html\n'
 
 test: $(SETUP)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -12,8 +12,12 @@ from typing import Annotated
 import typer
 
 from edge_melanoma import __version__
+from edge_melanoma.cli.compare import compare
 from edge_melanoma.cli.data import app as data_app
 from edge_melanoma.cli.doctor import doctor
+from edge_melanoma.cli.evaluate import evaluate
+from edge_melanoma.cli.models import models
+from edge_melanoma.cli.train import train
 from edge_melanoma.errors import EXIT_INTERRUPTED, EdgeMelanomaError
 
 app = typer.Typer(
@@ -24,6 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
+for verb in (train, evaluate, compare, models):
+    app.command()(verb)
 app.command()(doctor)
 
 

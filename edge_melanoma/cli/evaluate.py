@@ -1,0 +1,89 @@
+"""`evaluate`: a run judged as a dermatology researcher would have it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge_melanoma.cli.options import Force, Json, Roots, Workers
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="What `edge-melanoma train` wrote.")],
+    data: Annotated[Path, typer.Option("--data", metavar="INDEX", help="A split index, or an external one.")],
+    split: Annotated[str, typer.Option(help="test, val, calibration, or oof for a training with --folds.")] = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Where to write.", show_default="RUN/evaluation-SPLIT"),
+    ] = None,
+    sensitivity: Annotated[float, typer.Option(help="The refer threshold finds this share of the positives.")] = 0.95,
+    low_sensitivity: Annotated[float, typer.Option(help="The low threshold misses less: this share is found.")] = 0.99,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Share of positives where the model will be used.", show_default="the calibration part's"),
+    ] = None,
+    allow_few: Annotated[
+        bool, typer.Option("--allow-few", help="Choose thresholds on fewer than 10 positives.")
+    ] = False,
+    allow_leaks: Annotated[bool, typer.Option("--allow-leaks", help="Go on although training saw these rows.")] = False,
+    rounds: Annotated[int, typer.Option(min=100, help="Bootstrap rounds.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    root: Roots = None,
+    workers: Workers = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a run on one part of an index: every measure with its interval, by picture and by lesion, and a page.
+
+    Temperature and thresholds come from the calibration part alone, once, and are kept with the run. Every look at the
+    test part is logged there.
+    """
+    from edge_melanoma.cli.console import print_json, progress_bar
+    from edge_melanoma.cli.data.extra import data_extra
+
+    with data_extra():
+        from edge_melanoma.calibration import CalibrationRecipe
+        from edge_melanoma.cli.data.reading import open_index
+        from edge_melanoma.train import evaluate as stage
+
+    recipe = CalibrationRecipe(
+        refer_sensitivity=sensitivity,
+        low_sensitivity=low_sensitivity,
+        prior_deploy=prevalence,
+        allow_few=allow_few,
+        rounds=rounds,
+        seed=seed,
+    )
+    folder = out or run / f"evaluation-{split}"
+    with progress_bar("reading pictures") as on_progress:
+        judged = stage.run(
+            run,
+            open_index(data, root),
+            folder,
+            split=split,
+            calibration=recipe,
+            rounds=rounds,
+            seed=seed,
+            allow_leaks=allow_leaks,
+            force=force,
+            workers=workers,
+            on_progress=on_progress,
+        )
+    if as_json:
+        print_json(judged.evaluation.to_json())
+        return
+    _print(judged, folder)
+
+
+def _print(judged: Any, folder: Path) -> None:
+    from edge_melanoma.cli.console import out as console
+
+    for line in judged.evaluation.summary():
+        console.print(line, markup=False)
+    for remark in judged.remarks:
+        console.print(f"note: {remark}", markup=False)
+    if judged.look is not None:
+        console.print(f"this was look number {judged.look} at the test part (test_opened.json in the run)")
+    console.print(f"see {folder / 'index.html'}", markup=False)

@@ -1,0 +1,134 @@
+"""Every picture decoded and resized once by the contract, kept as uint8 where all processes can map it.
+
+`memory` keeps the tensors in the system's shared memory until the training ends, `disk` keeps them in the user's cache
+folder for the next training on the same pictures; both are one .npy file that workers map without copying it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_melanoma.data.pictures import Picture
+from edge_melanoma.errors import ArtifactError, DataError
+from edge_melanoma.parallel import OnProgress, iterate_over_cores, silent
+from edge_melanoma.preprocess import PreprocessContract
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorCache:
+    """Tensors by row, in a file that any process can map."""
+
+    path: Path
+    temporary: Path | None  # the folder to remove at the end
+
+    def open(self) -> NDArray[np.uint8]:
+        """The tensors [row, H, W, 3], mapped."""
+        tensors: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return tensors
+
+    def close(self) -> None:
+        """Give back what was kept for this training only."""
+        if self.temporary is not None:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+def cache_folder() -> Path:
+    """Where tensors are kept from one training to the next."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "edge-melanoma" / "tensors"
+
+
+def make_cache(
+    pictures: Sequence[Picture],
+    identities: Sequence[str],
+    contract: PreprocessContract,
+    kind: Literal["memory", "disk"],
+    *,
+    workers: int | None = None,
+    on_progress: OnProgress = silent,
+) -> TensorCache:
+    """The tensors of these pictures; `identities`, the hashes of their bytes, find a kept file again."""
+    shape = (len(pictures), contract.height, contract.width, 3)
+    size = int(np.prod(shape, dtype=np.int64))
+    if kind == "disk":
+        key = hashlib.sha256("\n".join([contract.sha256, *identities]).encode()).hexdigest()
+        path = cache_folder() / f"{key}.npy"
+        if path.is_file():
+            on_progress(len(pictures), len(pictures))
+            return TensorCache(path=path, temporary=None)
+        folder, temporary = path.parent, None
+    else:
+        folder = temporary = _temporary_folder(size)
+        path = folder / "tensors.npy"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < size * 1.05:
+            raise ArtifactError(
+                f"{folder}: {size / 1e9:.1f} GB are needed for the tensors; free some, or make size smaller"
+            )
+        _fill(path, pictures, contract, shape, workers=workers, on_progress=on_progress)
+    except OSError as error:
+        _remove(temporary)
+        raise ArtifactError(f"{folder}: the tensors cannot be kept there ({error.strerror})") from error
+    except BaseException:
+        _remove(temporary)
+        raise
+    return TensorCache(path=path, temporary=temporary)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_folder(size: int) -> Path:
+    roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > size * 1.2
+    return Path(tempfile.mkdtemp(prefix="edge-melanoma-", dir=SHARED_MEMORY if roomy else None))
+
+
+def _fill(
+    path: Path,
+    pictures: Sequence[Picture],
+    contract: PreprocessContract,
+    shape: tuple[int, ...],
+    *,
+    workers: int | None,
+    on_progress: OnProgress,
+) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        tensors = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
+        decode = _Decode(contract=contract)
+        for row, tensor in enumerate(iterate_over_cores(decode, pictures, workers=workers, on_progress=on_progress)):
+            tensors[row] = tensor
+        tensors.flush()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decode:
+    """Sent to other processes."""
+
+    contract: PreprocessContract
+
+    def __call__(self, picture: Picture) -> NDArray[np.uint8]:
+        try:
+            return self.contract.to_tensor(picture.read(), name=picture.name)
+        except DataError as error:
+            raise DataError(
+                f"{error} (picture {picture.image_id}; `edge-melanoma data audit` lists all of these)"
+            ) from None

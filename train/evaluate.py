@@ -1,0 +1,188 @@
+"""A run, or the folds of one recipe, judged on one part of an index; its rule comes from the calibration part alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from edge_melanoma.calibration import CalibrationRecipe, fit_rule
+from edge_melanoma.data.index import Index, read_index
+from edge_melanoma.decision import DecisionRule
+from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, RecipeError
+from edge_melanoma.evaluation import Evaluation, ceiling_of, evaluate, write_evaluation
+from edge_melanoma.output import check_vacant, read_origin, write_json
+from edge_melanoma.parallel import OnProgress, silent
+
+from .folder import Run, open_run
+from .folds import KIND as FOLDS
+from .folds import open_folds
+from .parts import make_parts, with_fold
+from .predictions import load_model, predict_rows
+
+RULE = "decision.json"
+OUT_OF_FOLD = "oof"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """An evaluation, where it was written, and how many times the test part has been looked at."""
+
+    evaluation: Evaluation
+    out: Path
+    look: int | None
+    remarks: tuple[str, ...]
+
+
+def run(
+    folder: Path,
+    index: Index,
+    out: Path,
+    *,
+    split: str,
+    calibration: CalibrationRecipe,
+    rounds: int = 2000,
+    seed: int = 0,
+    allow_leaks: bool = False,
+    force: bool = False,
+    workers: int | None = None,
+    on_progress: OnProgress = silent,
+) -> Judged:
+    """Evaluate the run (or, with split `oof`, the folds) in `folder`."""
+    check_vacant(out, kind="evaluation", force=force)
+    note = read_origin(folder)
+    is_folds = note is not None and note["kind"] == FOLDS
+    if is_folds != (split == OUT_OF_FOLD):
+        wanted = "folds are evaluated with --split oof" if is_folds else "--split oof needs a training with --folds"
+        raise RecipeError(f"{folder}: {wanted}")
+    work = _Work(index=index, calibration=calibration, workers=workers, on_progress=on_progress)
+    runs = open_folds(folder) if is_folds else (open_run(folder),)
+    predictions, rule, remarks = work.out_of_fold(folder, runs) if is_folds else work.one_part(runs[0], split)
+    evaluation = evaluate(
+        predictions,
+        index.table,
+        runs[0].task,
+        rule,
+        split=split,
+        seed=seed,
+        rounds=rounds,
+        fitted_on=_fitted_on(runs[0], index),
+        synthetic_ceiling=ceiling_of(runs[0].task, index.roots),
+        allow_leaks=allow_leaks,
+        model=_model_facts(runs),
+        about={"run": folder.name, "index_sha256": index.sha256},
+    )
+    look = write_evaluation(evaluation, out, force=force, run_folder=folder)
+    return Judged(evaluation=evaluation, out=out, look=look, remarks=tuple(remarks))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    index: Index
+    calibration: CalibrationRecipe
+    workers: int | None
+    on_progress: OnProgress
+
+    def one_part(self, run: Run, split: str) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
+        parts = make_parts(self.index, run.task, needed=())
+        model = load_model(run)
+        rule, remarks = self._rule(run, model)
+        if not len(parts.rows.get(split, ())):
+            raise DataError(f"{self.index.folder}: has no pictures in the part {split}; split with that share above 0")
+        return self._predict(model, run, parts.table[parts.rows[split]]), rule, [*parts.remarks, *remarks]
+
+    def _rule(self, run: Run, model: Any) -> tuple[DecisionRule | None, list[str]]:
+        """The run's rule; fitted once, on the calibration part of the index that it was trained on, and kept."""
+        path = run.folder / RULE
+        if path.is_file():
+            return _read_rule(path), []
+        if self.index.sha256 != run.about["index_sha256"]:
+            raise DataError(
+                f"{run.folder}: has no decision rule yet, and {self.index.folder} is not the index that it was trained "
+                "on; evaluate it there first, so that thresholds are frozen before another data set is seen"
+            )
+        index = (
+            self.index if run.about["fold"] is None else with_fold(self.index, run.about["fold"], seed=run.recipe.seed)
+        )
+        parts = make_parts(index, run.task, needed=())
+        try:
+            if not len(parts.rows["calibration"]):
+                raise DataError(f"{self.index.folder}: has no calibration part")
+            predictions = self._predict(model, run, parts.table[parts.rows["calibration"]])
+            rule = fit_rule(
+                predictions, index.table, run.task, self.calibration, class_shares_train=run.about["prior_train"]
+            )
+        except DataError as error:
+            return None, [f"no temperature and no thresholds: {error}"]
+        write_json(path, rule.to_json())
+        return rule, list(rule.fitted_on["remarks"])
+
+    def out_of_fold(self, folder: Path, runs: tuple[Run, ...]) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
+        """Every picture by the model that held it out; the rule from the pictures that calibrated each fold."""
+        if self.index.sha256 != runs[0].about["index_sha256"]:
+            raise DataError(f"{folder}: was trained on another index than {self.index.folder}")
+        tested, calibrated, parts_of = [], [], []
+        for fold, run in enumerate(runs):
+            index = with_fold(self.index, fold, seed=run.recipe.seed)
+            parts = make_parts(index, run.task, needed=())
+            model = load_model(run)
+            test = self._predict(model, run, parts.table[parts.rows["test"]])
+            tested.append(test.with_columns(fold=fold))
+            rows = parts.table[parts.rows["calibration"]]
+            calibrated.append(self._predict(model, run, rows))
+            parts_of.append(rows)
+        try:
+            rule = fit_rule(
+                pl.concat(calibrated),
+                pl.concat(parts_of),
+                runs[0].task,
+                self.calibration,
+                class_shares_train=runs[0].about["prior_train"],
+            )
+        except DataError as error:
+            return pl.concat(tested), None, [f"no temperature and no thresholds: {error}"]
+        write_json(folder / RULE, rule.to_json())
+        return pl.concat(tested), rule, list(rule.fitted_on["remarks"])
+
+    def _predict(self, model: Any, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
+        return predict_rows(
+            model, run.contract, run.task, self.index, rows, workers=self.workers, on_progress=self.on_progress
+        )
+
+
+def _read_rule(path: Path) -> DecisionRule:
+    try:
+        return DecisionRule.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: is broken ({error}); delete it, and evaluate again to fit it anew") from error
+
+
+def _fitted_on(run: Run, index: Index) -> pl.DataFrame | None:
+    """What the model learned from, where it is another index and still there."""
+    if index.sha256 == run.about["index_sha256"]:
+        return None
+    try:
+        trained = read_index(Path(run.about["index"]))
+    except EdgeMelanomaError as error:
+        raise DataError(
+            f"{run.folder}: the index that it was trained on cannot be read, so that a leak into {index.folder} would "
+            f"not be seen ({error})"
+        ) from error
+    return trained.table.filter(pl.col("split") == "train")
+
+
+def _model_facts(runs: tuple[Run, ...]) -> dict[str, Any]:
+    facts = runs[0].about["model"]
+    weights = b"".join(run.weights.read_bytes() for run in runs)
+    return {
+        "name": facts["backbone"],
+        "size": facts["size"],
+        "parameters": facts["parameters"],
+        "macs": facts["macs"],
+        "size_bytes": runs[0].weights.stat().st_size,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }

@@ -1,0 +1,128 @@
+"""The folder of a run: unfinished while it holds a checkpoint, finished when its note of origin says `run`.
+
+edge-melanoma.json    recipe, versions, seed, hashes of data and weights, host, model facts; kind training or run
+weights.weights.h5    the chosen weights, when finished
+checkpoint.npz        the state after the last whole epoch, while unfinished
+history.csv           one row an epoch; curves.png beside it
+augmentation.png      what the network was shown
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_melanoma.errors import ArtifactError, RecipeError
+from edge_melanoma.labels import Task
+from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
+from edge_melanoma.preprocess import PreprocessContract
+from edge_melanoma.recipe import make_recipe
+
+from .recipe import TrainRecipe
+from .state import CHECKPOINT
+
+WEIGHTS = "weights.weights.h5"
+FINISHED, UNFINISHED = "run", "training"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run, as later stages read it."""
+
+    folder: Path
+    about: Mapping[str, Any]
+
+    @property
+    def recipe(self) -> TrainRecipe:
+        return make_recipe(self.about["recipe"], TrainRecipe, where=str(self.folder))
+
+    @property
+    def task(self) -> Task:
+        return self.recipe.task.task()
+
+    @property
+    def contract(self) -> PreprocessContract:
+        return PreprocessContract.from_json(self.about["preprocessing"])
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / WEIGHTS
+
+
+def open_run(folder: Path) -> Run:
+    """A finished run; says what else the folder is."""
+    note = read_origin(folder)
+    if note is None:
+        what = "does not exist" if not folder.exists() else "is not a run"
+        raise ArtifactError(f"{folder}: {what}; a run is the folder that `edge-melanoma train` wrote")
+    if note["kind"] == UNFINISHED:
+        raise ArtifactError(f"{folder}: is a training that has not finished; give its command again with --resume")
+    if note["kind"] != FINISHED or not (folder / WEIGHTS).is_file():
+        raise ArtifactError(f"{folder}: holds {note['kind']}, not a run that `edge-melanoma train` wrote")
+    return Run(folder=folder, about=note)
+
+
+def check_free(folder: Path, *, resume: bool, force: bool) -> None:
+    """May a training be written there? Asked before anything that takes time."""
+    note = read_origin(folder) if folder.is_dir() else None
+    kind = note["kind"] if note else None
+    if kind == UNFINISHED and resume:
+        return
+    if kind == UNFINISHED and not force:
+        raise ArtifactError(
+            f"{folder}: holds a training that has not finished; give --resume to go on, --force to replace"
+        )
+    if kind == FINISHED and resume:
+        raise ArtifactError(
+            f"{folder}: is finished already; evaluate it with: edge-melanoma evaluate {folder} --data INDEX"
+        )
+    if kind not in (FINISHED, UNFINISHED):
+        check_vacant(folder, kind=FINISHED, force=force)
+    elif not force:
+        raise ArtifactError(f"{folder}: exists already; give --force to replace it, or name another folder")
+
+
+def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) -> bool:
+    """Take the folder for a training; True where an earlier process' state is to be gone on from."""
+    check_free(folder, resume=resume, force=force)
+    note = read_origin(folder) if folder.is_dir() else None
+    if resume and note is not None:
+        _require_same(folder, note, about)
+        return (folder / CHECKPOINT).is_file()
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ArtifactError(f"{folder}: cannot be written ({error.strerror}); name a place you may write to") from error
+    write_json(folder / ORIGIN_FILE, origin(UNFINISHED, about))
+    return False
+
+
+def _require_same(folder: Path, note: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    for key, what in (("recipe", "recipe"), ("index_sha256", "data"), ("fold", "fold"), ("weights_sha256", "weights")):
+        if note.get(key) != about.get(key):
+            raise RecipeError(
+                f"{folder}: was begun with another {what}{_difference(note.get(key), about.get(key))}; "
+                "--resume needs the same command; give --force to start again"
+            )
+
+
+def _difference(old: Any, new: Any) -> str:
+    """Which key of a recipe differs."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return ""
+    for key in (*old, *(key for key in new if key not in old)):
+        if old.get(key) != new.get(key):
+            return f" ({key}{_difference(old.get(key), new.get(key)) or f': {old.get(key)!r}, now {new.get(key)!r}'})"
+    return ""
+
+
+def finish(folder: Path, about: Mapping[str, Any]) -> Run:
+    """The run is whole: its note says so, last of all; the state it went through goes."""
+    write_json(folder / ORIGIN_FILE, origin(FINISHED, about))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return open_run(folder)

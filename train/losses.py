@@ -1,0 +1,34 @@
+"""The loss of a batch: cross-entropy or focal, with class weights, label smoothing and a shift of the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from edge_melanoma import backend
+
+from .recipe import FitRecipe
+from .sampling import Sampling
+
+Loss = Callable[[Any, Any], Any]
+"""(labels (batch), logits (batch, class)) -> loss of every picture (batch)."""
+
+
+def make_loss(fit: FitRecipe, sampling: Sampling) -> Loss:
+    """The loss that a recipe asks for."""
+    tf = backend.tensorflow()
+    classes = len(sampling.classes)
+    weights = tf.constant(sampling.class_weights, tf.float32)
+    shift = tf.constant(sampling.logit_shift, tf.float32)
+    smoothing = fit.label_smoothing
+
+    def loss(labels: Any, logits: Any) -> Any:
+        target = tf.one_hot(
+            labels, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes
+        )
+        log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32) + shift)
+        if fit.loss == "focal":
+            log_p = (1 - tf.exp(log_p)) ** fit.focal_gamma * log_p
+        return -tf.reduce_sum(target * log_p, axis=-1) * tf.gather(weights, labels)
+
+    return loss

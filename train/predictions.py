@@ -1,0 +1,54 @@
+"""A run's logits for the pictures of an index: the table that evaluation, calibration and comparison read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from edge_melanoma.data.index import Index
+from edge_melanoma.labels import Task
+from edge_melanoma.parallel import OnProgress, silent
+from edge_melanoma.preprocess import PreprocessContract
+
+from .backbones import build_model
+from .cache import make_cache
+from .fit import predict_logits
+from .folder import Run
+from .weights import load_weights
+
+
+def load_model(run: Run) -> Any:
+    """The network of a run with the weights that were kept."""
+    asked = run.recipe.model
+    model = build_model(asked.backbone, size=asked.size, classes=len(run.task.classes), dropout=asked.dropout)
+    load_weights(model, run.folder)
+    return model
+
+
+def predict_rows(
+    model: Any,
+    contract: PreprocessContract,
+    task: Task,
+    index: Index,
+    rows: pl.DataFrame,
+    *,
+    workers: int | None = None,
+    on_progress: OnProgress = silent,
+) -> pl.DataFrame:
+    """The prediction table of these rows of the index."""
+    hashes = rows["sha256"].fill_null("").to_list()
+    cache = make_cache(index.pictures(rows), hashes, contract, "memory", workers=workers, on_progress=on_progress)
+    try:
+        logits = predict_logits(model, cache.open(), np.arange(rows.height))
+    finally:
+        cache.close()
+    return prediction_table(rows, logits, task)
+
+
+def prediction_table(rows: pl.DataFrame, logits: NDArray[np.float32], task: Task) -> pl.DataFrame:
+    """image_id, split, and a column logit_<class> for each class of the task."""
+    columns = {f"logit_{name}": logits[:, place] for place, name in enumerate(task.classes)}
+    return rows.select("image_id", "split").with_columns(pl.Series(name, values) for name, values in columns.items())

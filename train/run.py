@@ -1,0 +1,222 @@
+"""A training from index to run folder: check, decode once, build, fit with a state after every epoch, keep the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_melanoma import backend
+from edge_melanoma.data.index import Index
+from edge_melanoma.machine import this_machine
+from edge_melanoma.parallel import OnProgress, silent, usable_cores
+from edge_melanoma.recipe import recipe_sha256, to_table
+
+from .backbones import backbone, build_model
+from .backbones.profile import profile
+from .batches import BatchMaker
+from .cache import TensorCache, make_cache
+from .curves import draw_curves, verdict
+from .distribution import Distribution, distribution, is_chief
+from .epochs import EpochLog, fit_epochs
+from .fit import Fitter, OnStep, set_batch_norm_momentum
+from .folder import WEIGHTS, Run, begin, check_free, finish
+from .parts import Ints, Parts, limited, make_parts, with_fold
+from .preview import draw_preview
+from .recipe import TrainRecipe
+from .sampling import Sampling
+from .state import FitState, load_state
+from .weights import LoadedWeights, load_weights, save_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who wants to be told how it goes."""
+
+    on_pictures: OnProgress = silent
+    on_step: OnStep = lambda *_: None
+    on_epoch: Callable[[Mapping[str, Any]], None] = lambda _: None
+    on_remark: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """The run, and how it went."""
+
+    run: Run
+    history: tuple[Mapping[str, Any], ...]
+    verdict: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The result in numbers."""
+        about = self.run.about
+        kept = ("best_epoch", "best_score", "monitor", "model", "weights", "remarks", "synthetic")
+        return {
+            "run": str(self.run.folder),
+            **{key: about[key] for key in kept},
+            "history": [dict(row) for row in self.history],
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pictures:
+    """The training pictures and, after them, those that validate: their rows in the table, and their tensors."""
+
+    parts: Parts
+    train: Ints
+    val: Ints
+    tensors: TensorCache
+
+    @property
+    def validation_rows(self) -> Ints:
+        """Where the validation part lies among the tensors."""
+        return np.arange(len(self.train), len(self.train) + len(self.val))
+
+
+def run(
+    recipe: TrainRecipe,
+    index: Index,
+    out: Path,
+    *,
+    fold: int | None = None,
+    resume: bool = False,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> TrainResult:
+    """Train by the recipe and write the run to `out`."""
+    watch = watch or Watch()
+    backbone(recipe.model.backbone).check_size(recipe.model.size)
+    data = index if fold is None else with_fold(index, fold, seed=recipe.seed)
+    parts = make_parts(data, recipe.task.task())
+    train = limited(parts.rows["train"], parts.labels, recipe.data.max_pictures, seed=recipe.seed)
+    sampling = _sampling(recipe, parts.labels[train])
+    if is_chief():
+        check_free(out, resume=resume, force=force)
+    for remark in parts.remarks:
+        watch.on_remark(remark)
+    spread = distribution()  # here TensorFlow is imported, which takes seconds: mistakes are told before
+    spread.share(recipe.fit.batch)
+    model, loaded = _model(recipe, spread)
+    about = _about(recipe, index, sampling, parts, fold, model, loaded)
+    going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
+    pictures = _pictures(recipe, data, parts, train, watch)
+    try:
+        fitter = Fitter(model, recipe.fit, sampling, spread, seed=recipe.seed)
+        if spread.is_chief and not going_on:
+            tensors, labels = pictures.tensors.open(), sampling.labels
+            draw_preview(out / "augmentation.png", tensors, labels, recipe, synthetic=index.is_synthetic)
+        state = (load_state(out) if going_on else None) or FitState()
+        log = EpochLog(folder=out, writes=spread.is_chief, on_epoch=watch.on_epoch, on_step=watch.on_step)
+        workers = recipe.data.workers or usable_cores()
+        with BatchMaker(pictures.tensors.path, augment=recipe.augment, seed=recipe.seed, workers=workers) as maker:
+            fit_epochs(
+                recipe,
+                fitter,
+                maker,
+                state,
+                log,
+                tensors=pictures.tensors.open(),
+                validation_rows=pictures.validation_rows,
+                validation_labels=parts.labels[pictures.val],
+            )
+    finally:
+        pictures.tensors.close()
+    return _finish(recipe, fitter, state, out, about, spread)
+
+
+def _sampling(recipe: TrainRecipe, labels: Ints) -> Sampling:
+    return Sampling(
+        labels=labels,
+        classes=recipe.task.task().classes,
+        balance=recipe.balance,
+        batch=recipe.fit.batch,
+        seed=recipe.seed,
+        steps_per_epoch=recipe.fit.steps_per_epoch,
+    )
+
+
+def _model(recipe: TrainRecipe, spread: Distribution) -> tuple[Any, LoadedWeights]:
+    keras = backend.keras()
+    backend.set_seeds(recipe.seed)
+    if recipe.fit.deterministic:
+        backend.be_deterministic()
+    keras.backend.experimental.enable_tf_random_generator()  # dropout whose random state can be set
+    gpus = backend.tensorflow().config.list_physical_devices("GPU")
+    mixed = recipe.fit.mixed_precision == "on" or (recipe.fit.mixed_precision == "auto" and bool(gpus))
+    keras.mixed_precision.set_global_policy("mixed_float16" if mixed else "float32")
+    asked = recipe.model
+    with spread.strategy.scope():
+        model = build_model(asked.backbone, size=asked.size, classes=len(_classes(recipe)), dropout=asked.dropout)
+        loaded = load_weights(model, asked.weights)
+    set_batch_norm_momentum(model, recipe.fit.batch_norm_momentum)
+    return model, loaded
+
+
+def _classes(recipe: TrainRecipe) -> tuple[str, ...]:
+    return recipe.task.task().classes
+
+
+def _pictures(recipe: TrainRecipe, index: Index, parts: Parts, train: Ints, watch: Watch) -> _Pictures:
+    rows = np.concatenate([train, parts.rows["val"]])
+    table = parts.table[rows]
+    tensors = make_cache(
+        index.pictures(table),
+        table["sha256"].fill_null("").to_list(),
+        recipe.model.contract(),
+        recipe.data.cache,
+        workers=recipe.data.workers,
+        on_progress=watch.on_pictures,
+    )
+    return _Pictures(parts=parts, train=train, val=parts.rows["val"], tensors=tensors)
+
+
+def _about(
+    recipe: TrainRecipe,
+    index: Index,
+    sampling: Sampling,
+    parts: Parts,
+    fold: int | None,
+    model: Any,
+    loaded: LoadedWeights,
+) -> dict[str, Any]:
+    licenses = sorted(index.table["license"].drop_nulls().unique())
+    return {
+        "recipe": to_table(recipe),
+        "recipe_sha256": recipe_sha256(recipe),
+        "index": str(index.folder),
+        "index_sha256": index.sha256,
+        "fold": fold,
+        "synthetic": index.is_synthetic,
+        "licenses": licenses,
+        "task": recipe.task.task().to_json(),
+        "preprocessing": recipe.model.contract().to_json(),
+        "prior_train": [round(float(share), 9) for share in sampling.prior],
+        "pictures": {part: len(rows) for part, rows in parts.rows.items()},
+        "trained_on": len(sampling.labels),
+        "monitor": recipe.fit.monitor,
+        "model": {"backbone": recipe.model.backbone, "size": recipe.model.size, **profile(model).to_json()},
+        "weights": loaded.to_json(),
+        "weights_sha256": loaded.sha256,
+        "versions": backend.versions(),
+        "machine": this_machine().to_json(),
+        "remarks": list(parts.remarks),
+    }
+
+
+def _finish(
+    recipe: TrainRecipe, fitter: Fitter, state: FitState, out: Path, about: dict[str, Any], spread: Distribution
+) -> TrainResult:
+    for weight, value in zip(fitter.model.weights, state.best_weights, strict=True):
+        weight.assign(value)
+    text = verdict(state.history, recipe.fit.monitor)
+    if spread.is_chief:
+        save_weights(fitter.model, out / WEIGHTS)
+        draw_curves(out / "curves.png", state.history, state.best_epoch, text, synthetic=about["synthetic"])
+    finished = {"best_epoch": state.best_epoch, "best_score": state.best_score, "verdict": text}
+    if spread.is_chief:
+        return TrainResult(run=finish(out, {**about, **finished}), history=tuple(state.history), verdict=text)
+    return TrainResult(run=Run(folder=out, about={**about, **finished}), history=tuple(state.history), verdict=text)
