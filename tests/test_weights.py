@@ -286,7 +286,7 @@ HOSTILE = {
     ),
     "a link in": (edited(lambda f: (f.pop(GAMMA), f.__setitem__(GAMMA, h5py.SoftLink("/" + GAMMA)))), "is a link"),
     "values elsewhere": (
-        edited(lambda f: replace(f, GAMMA, shape=(16,), dtype="f4", external=[("/etc/hostname", 0, 64)])),
+        edited(lambda f: replace(f, GAMMA, shape=(16,), dtype="f4", external=[("elsewhere.bin", 0, 64)])),
         "keeps its values in another file",
     ),
     "a strange name": (edited(lambda f: f.move(GAMMA, "layers/batch_normalization/vars/../x")), "variable called"),
