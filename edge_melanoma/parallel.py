@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
@@ -60,7 +62,7 @@ def _results(
         return
     # spawn, not fork: polars and BLAS hold threads that a forked child would wait for forever
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=obey_the_parent) as pool:
         try:
             yield from pool.map(function, items, chunksize=chunk)
         except BaseException:
@@ -68,5 +70,14 @@ def _results(
             raise
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def obey_the_parent() -> None:
+    """For a worker process: Ctrl-C is the parent's business, and when the parent dies, however it does, so do we."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _leave_after(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)

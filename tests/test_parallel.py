@@ -2,6 +2,10 @@
 
 import multiprocessing
 import operator
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +31,35 @@ def test_an_error_in_a_worker_comes_out_and_leaves_no_process(workers):
     for child in multiprocessing.active_children():
         child.join(10)
     assert not multiprocessing.active_children()
+
+
+def test_workers_go_when_their_parent_is_killed():
+    code = (
+        "import multiprocessing, threading, time\n"
+        "from edge_melanoma.parallel import map_over_cores\n"
+        "if __name__ == '__main__':\n"
+        "    run = threading.Thread(target=map_over_cores, args=(time.sleep, [0.2] * 1000), kwargs={'workers': 2})\n"
+        "    run.start()\n"
+        "    while len(multiprocessing.active_children()) < 2: time.sleep(0.05)\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "    run.join()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        time.sleep(1)  # they have started
+        parent.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 20
+    while any(_is_running(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlives its parent"
+        time.sleep(0.1)
+
+
+def _is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_nothing_to_do_is_fine():

@@ -6,7 +6,6 @@ The network waits for nothing as long as the processes keep up; a batch is the s
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,6 +14,8 @@ from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_melanoma.parallel import obey_the_parent
 
 from .augment import Augmenter
 
@@ -42,7 +43,7 @@ class _Maker:
 
 
 def _start(tensors: Path, augment: str, seed: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops us
+    obey_the_parent()
     import cv2
 
     cv2.setNumThreads(1)  # one process a core: threads of their own would only get in each other's way

@@ -24,6 +24,7 @@ from edge_melanoma.parallel import OnProgress, iterate_over_cores, silent
 from edge_melanoma.preprocess import PreprocessContract
 
 SHARED_MEMORY = Path("/dev/shm")
+PREFIX = "edge-melanoma-tensors-"  # then the process that made it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,17 @@ def _remove(folder: Path | None) -> None:
 
 def _temporary_folder(size: int) -> Path:
     roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > size * 1.2
-    return Path(tempfile.mkdtemp(prefix="edge-melanoma-", dir=SHARED_MEMORY if roomy else None))
+    for base in (SHARED_MEMORY, Path(tempfile.gettempdir())):
+        _sweep(base)
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=SHARED_MEMORY if roomy else None))
+
+
+def _sweep(base: Path) -> None:
+    """Remove what a killed training could not."""
+    for folder in base.glob(f"{PREFIX}*-*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fill(
