@@ -66,7 +66,6 @@ class TrainResult:
 class _Pictures:
     """The training pictures and, after them, those that validate: their rows in the table, and their tensors."""
 
-    parts: Parts
     train: Ints
     val: Ints
     tensors: TensorCache
@@ -171,7 +170,7 @@ def _pictures(recipe: TrainRecipe, index: Index, parts: Parts, train: Ints, watc
         workers=recipe.data.workers,
         on_progress=watch.on_pictures,
     )
-    return _Pictures(parts=parts, train=train, val=parts.rows["val"], tensors=tensors)
+    return _Pictures(train=train, val=parts.rows["val"], tensors=tensors)
 
 
 def _about(
