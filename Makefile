@@ -37,7 +37,9 @@ test: $(SETUP)
 check: $(SETUP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	rm -rf build/typed
+	$(BIN)/python -m pip install --quiet --no-deps --target build/typed .
+	cd build/typed && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml
 
 wheel: $(SETUP)
 	$(BIN)/python -m build --wheel --outdir dist

@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from edge_melanoma.errors import RecipeError
+from edge_melanoma.errors import ArtifactError, RecipeError
 
 LABELS_VERSION = 1
 
@@ -171,6 +171,22 @@ class Task:
             "labels_version": LABELS_VERSION,
             "labels_sha256": labels_sha256(),
         }
+
+
+def task_from_json(value: Any, *, where: str) -> Task:
+    """The task that a run or a bundle recorded; refuses one whose labels no longer mean the same here."""
+    try:
+        found = task(value["name"], ak_policy=value["ak_policy"])
+    except (KeyError, TypeError, RecipeError) as error:
+        raise ArtifactError(f"{where}: its task cannot be read ({error})") from error
+    now = found.to_json()
+    differing = sorted(key for key in now.keys() | value.keys() if now.get(key) != value.get(key))
+    if differing:
+        raise ArtifactError(
+            f"{where}: was made with another label scheme (its {', '.join(differing)}); use the version of this "
+            "program that made it, or make it again"
+        )
+    return found
 
 
 TASKS: Mapping[str, str] = MappingProxyType(

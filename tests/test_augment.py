@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("albumentations", reason="needs the train extra")
 
-from edge_melanoma.train.augment import SETS, Augmenter
-from edge_melanoma.train.batches import BatchMaker
+from edge_melanoma.fitting.augment import SETS, Augmenter
+from edge_melanoma.fitting.batches import BatchMaker
 
 SIDE = 48
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from edge_melanoma.errors import DataError, RecipeError
-from edge_melanoma.train.recipe import BalanceRecipe, FitRecipe, TaskRecipe, TrainRecipe
-from edge_melanoma.train.sampling import Sampling
-from edge_melanoma.train.schedule import learning_rate
+from edge_melanoma.fitting.recipe import BalanceRecipe, FitRecipe
+from edge_melanoma.fitting.sampling import Sampling
+from edge_melanoma.fitting.schedule import learning_rate
+from edge_melanoma.train.recipe import TaskRecipe, TrainRecipe
 
 LABELS = np.array([0] * 900 + [1] * 90 + [2] * 10)
 CLASSES = ("nv", "bkl", "mel")

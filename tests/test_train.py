@@ -163,7 +163,7 @@ def test_folds_train_one_model_each_that_never_saw_its_test_fold(data):
     weights = [(data / "folds" / f"fold{fold}" / "weights.weights.h5").read_bytes() for fold in range(3)]
     assert len(set(weights)) == 3
     from edge_melanoma.data.index import read_index
-    from edge_melanoma.train.parts import with_fold
+    from edge_melanoma.data.parts import with_fold
 
     index = read_index(data / "split")
     for fold in range(3):

@@ -12,8 +12,9 @@ import pytest
 from edge_melanoma import backend
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.preprocess import PreprocessContract
+from edge_melanoma.run_folder import WEIGHTS as RUN_FILE
 from edge_melanoma.train.backbones import backbone, build_model
-from edge_melanoma.train.weights import RUN_FILE, load_weights, save_weights
+from edge_melanoma.train.weights import load_weights, save_weights
 
 pytestmark = pytest.mark.tensorflow
 if importlib.util.find_spec("tensorflow") is None:

@@ -1,7 +1,7 @@
 """The folder of a run: unfinished while it holds a checkpoint, finished when its note of origin says `run`.
 
-edge-melanoma.json    recipe, versions, seed, hashes of data and weights, host, model facts; kind training or run
-weights.weights.h5    the chosen weights, when finished
+edge-melanoma.json    kind training, then run: recipe, versions, seed, hashes of data and weights, host, model facts
+network.json          the graph, and weights.weights.h5, the chosen weights, when finished
 checkpoint.npz        the state after the last whole epoch, while unfinished
 history.csv           one row an epoch; curves.png beside it
 augmentation.png      what the network was shown
@@ -11,58 +11,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_melanoma.errors import ArtifactError, RecipeError
-from edge_melanoma.labels import Task
+from edge_melanoma.fitting.state import CHECKPOINT
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
-from edge_melanoma.preprocess import PreprocessContract
-from edge_melanoma.recipe import make_recipe
-
-from .recipe import TrainRecipe
-from .state import CHECKPOINT
-
-WEIGHTS = "weights.weights.h5"
-FINISHED, UNFINISHED = "run", "training"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A finished run, as later stages read it."""
-
-    folder: Path
-    about: Mapping[str, Any]
-
-    @property
-    def recipe(self) -> TrainRecipe:
-        return make_recipe(self.about["recipe"], TrainRecipe, where=str(self.folder))
-
-    @property
-    def task(self) -> Task:
-        return self.recipe.task.task()
-
-    @property
-    def contract(self) -> PreprocessContract:
-        return PreprocessContract.from_json(self.about["preprocessing"])
-
-    @property
-    def weights(self) -> Path:
-        return self.folder / WEIGHTS
-
-
-def open_run(folder: Path) -> Run:
-    """A finished run; says what else the folder is."""
-    note = read_origin(folder)
-    if note is None:
-        what = "does not exist" if not folder.exists() else "is not a run"
-        raise ArtifactError(f"{folder}: {what}; a run is the folder that `edge-melanoma train` wrote")
-    if note["kind"] == UNFINISHED:
-        raise ArtifactError(f"{folder}: is a training that has not finished; give its command again with --resume")
-    if note["kind"] != FINISHED or not (folder / WEIGHTS).is_file():
-        raise ArtifactError(f"{folder}: holds {note['kind']}, not a run that `edge-melanoma train` wrote")
-    return Run(folder=folder, about=note)
+from edge_melanoma.run_folder import FINISHED, UNFINISHED, Run, open_run
 
 
 def check_free(folder: Path, *, resume: bool, force: bool) -> None:

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from edge_melanoma.data.index import Index
-from edge_melanoma.errors import ArtifactError, RecipeError
+from edge_melanoma.errors import RecipeError
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
+from edge_melanoma.run_folder import FOLDS, open_run
 
-from .folder import Run, open_run
 from .recipe import TrainRecipe
 from .run import TrainResult, Watch
 from .run import run as run_one
-
-KIND = "folds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +57,10 @@ def run(
             f"--folds {folds}: {index.folder} has {found} folds; split with: edge-melanoma data split --folds {folds}"
         )
     note = read_origin(out)
-    if not (resume and note is not None and note["kind"] == KIND):
-        check_vacant(out, kind=KIND, force=force)
+    if not (resume and note is not None and note["kind"] == FOLDS):
+        check_vacant(out, kind=FOLDS, force=force)
         out.mkdir(parents=True, exist_ok=True)
-        write_json(out / ORIGIN_FILE, origin(KIND, {"folds": folds, "index_sha256": index.sha256}))
+        write_json(out / ORIGIN_FILE, origin(FOLDS, {"folds": folds, "index_sha256": index.sha256}))
     results = []
     for fold in range(folds):
         folder = out / f"fold{fold}"
@@ -78,11 +76,3 @@ def _finished(folder: Path) -> TrainResult | None:
     if note is None or note["kind"] != "run":
         return None
     return TrainResult(run=open_run(folder), history=(), verdict=note["verdict"])
-
-
-def open_folds(folder: Path) -> tuple[Run, ...]:
-    """The runs of all folds, in order; says which are missing."""
-    note = read_origin(folder)
-    if note is None or note["kind"] != KIND:
-        raise ArtifactError(f"{folder}: holds no folds; make them with: edge-melanoma train … --folds K --out {folder}")
-    return tuple(open_run(folder / f"fold{fold}") for fold in range(note["folds"]))

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from edge_melanoma.fitting.augment import Augmenter
 from edge_melanoma.notice import SYNTHETIC_BANNER
 from edge_melanoma.output import write_file
 
-from .augment import Augmenter
 from .recipe import TrainRecipe
 
 SIDE, MARGIN = 112, 4  # pixels of a picture on the sheet

@@ -11,24 +11,26 @@ import numpy as np
 
 from edge_melanoma import backend
 from edge_melanoma.data.index import Index
+from edge_melanoma.data.parts import Ints, Parts, limited, make_parts, with_fold
+from edge_melanoma.data.tensors import TensorCache, make_cache
+from edge_melanoma.fitting.batches import BatchMaker
+from edge_melanoma.fitting.distribution import Distribution, distribution, is_chief
+from edge_melanoma.fitting.epochs import EpochLog, fit_epochs
+from edge_melanoma.fitting.fit import Fitter, OnStep, set_batch_norm_momentum
+from edge_melanoma.fitting.sampling import Sampling
+from edge_melanoma.fitting.state import FitState, load_state
 from edge_melanoma.machine import this_machine
+from edge_melanoma.output import write_file
 from edge_melanoma.parallel import OnProgress, silent, usable_cores
 from edge_melanoma.recipe import recipe_sha256, to_table
+from edge_melanoma.run_folder import NETWORK, WEIGHTS, Run
 
 from .backbones import backbone, build_model
 from .backbones.profile import profile
-from .batches import BatchMaker
-from .cache import TensorCache, make_cache
 from .curves import draw_curves, verdict
-from .distribution import Distribution, distribution, is_chief
-from .epochs import EpochLog, fit_epochs
-from .fit import Fitter, OnStep, set_batch_norm_momentum
-from .folder import WEIGHTS, Run, begin, check_free, finish
-from .parts import Ints, Parts, limited, make_parts, with_fold
+from .folder import begin, check_free, finish
 from .preview import draw_preview
 from .recipe import TrainRecipe
-from .sampling import Sampling
-from .state import FitState, load_state
 from .weights import LoadedWeights, load_weights, save_weights
 
 
@@ -113,7 +115,7 @@ def run(
         workers = recipe.data.workers or usable_cores()
         with BatchMaker(pictures.tensors.path, augment=recipe.augment, seed=recipe.seed, workers=workers) as maker:
             fit_epochs(
-                recipe,
+                recipe.task.task(),
                 fitter,
                 maker,
                 state,
@@ -214,6 +216,7 @@ def _finish(
     text = verdict(state.history, recipe.fit.monitor)
     if spread.is_chief:
         save_weights(fitter.model, out / WEIGHTS)
+        write_file(out / NETWORK, fitter.model.to_json(indent=1))
         draw_curves(out / "curves.png", state.history, state.best_epoch, text, synthetic=about["synthetic"])
     finished = {"best_epoch": state.best_epoch, "best_score": state.best_score, "verdict": text}
     if spread.is_chief:

@@ -21,16 +21,24 @@ import numpy as np
 
 from edge_melanoma import backend
 from edge_melanoma.errors import ArtifactError, RecipeError
+from edge_melanoma.fitting.weights_file import (
+    Array,
+    StoredLayer,
+    WeightsFile,
+    model_bytes,
+    open_weights,
+    read_array,
+    save_weights,
+)
+from edge_melanoma.run_folder import WEIGHTS
 
 from .backbones import BACKBONES, HEAD, Backbone, backbone
 from .backbones.imagenet import MOBILENETV2_ALPHAS, ImagenetFile
-from .weights_file import Array, StoredLayer, WeightsFile, model_bytes, open_weights, read_array, save_weights
 from .weights_match import SHOWN, fits, match
 
-__all__ = ["NONE", "RUN_FILE", "LoadedWeights", "load_weights", "save_weights"]
+__all__ = ["NONE", "WEIGHTS", "LoadedWeights", "load_weights", "save_weights"]
 
 NONE, IMAGENET = "none", "imagenet"
-RUN_FILE = "weights.weights.h5"  # in a run's folder
 STALLED_S = 30
 
 
@@ -62,9 +70,9 @@ def load_weights(model: Any, source: str | Path) -> LoadedWeights:
             raise ArtifactError(f"{error}; delete that file, and it is fetched again") from error
     path = Path(source)
     if path.is_dir():
-        path /= RUN_FILE
+        path /= WEIGHTS
         if not path.is_file():
-            raise ArtifactError(f"{source}: is a folder without {RUN_FILE}; name the folder of a finished run")
+            raise ArtifactError(f"{source}: is a folder without {WEIGHTS}; name the folder of a finished run")
         return _load(model, network, path, source=str(source), from_run=True)
     if not path.exists():
         raise RecipeError(f"weights {str(source)!r}: no such file or folder; known words: {IMAGENET}, {NONE}")

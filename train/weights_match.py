@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .weights_file import StoredLayer, class_key
+from edge_melanoma.fitting.weights_file import StoredLayer, class_key
 
 _TOP_OF_MOBILENETV3 = ("Conv_2", "Logits", "conv_2", "logits")  # convolutions, and yet a head
 _NORMALISATION = "normalization"  # EfficientNet's own first layer; ours has no weights

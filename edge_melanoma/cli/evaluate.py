@@ -46,7 +46,7 @@ def evaluate(
     with data_extra():
         from edge_melanoma.calibration import CalibrationRecipe
         from edge_melanoma.cli.data.reading import open_index
-        from edge_melanoma.train import evaluate as stage
+        from edge_melanoma.evaluation import run as stage
 
     recipe = CalibrationRecipe(
         refer_sensitivity=sensitivity,

@@ -6,7 +6,9 @@ inside, and gives logits. Importing this imports no TensorFlow.
     model = build_model("mobilenetv2-0.35", size=224, classes=2)
 """
 
-from .build import HEAD, INPUT, build_model
+from edge_melanoma.fitting.fit import HEAD
+
+from .build import INPUT, build_model
 from .table import BACKBONES, Backbone, backbone
 
 __all__ = ["BACKBONES", "HEAD", "INPUT", "Backbone", "backbone", "build_model"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge_melanoma import backend
 from edge_melanoma.errors import RecipeError
+from edge_melanoma.fitting.fit import HEAD
 
 from .applications import with_stable_names
 from .blocks import Model
@@ -11,7 +12,6 @@ from .scaling import normalise
 from .table import backbone
 
 INPUT = "image"
-HEAD = "logits"
 
 
 def build_model(name: str, *, size: int, classes: int, dropout: float = 0.2) -> Model:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_melanoma.errors import MissingExtraError, RecipeError
-
-from .artefacts import bubble, hair, ruler, vignette
+from edge_melanoma.fitting.artefacts import bubble, hair, ruler, vignette
 
 Picture = NDArray[np.uint8]
 

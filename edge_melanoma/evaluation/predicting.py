@@ -1,35 +1,25 @@
-"""A run's logits for the pictures of an index: the table that evaluation, calibration and comparison read."""
+"""A model's logits for the pictures of an index: the table that evaluation, calibration and comparison read."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from edge_melanoma.data.index import Index
+from edge_melanoma.data.tensors import make_cache
 from edge_melanoma.labels import Task
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.preprocess import PreprocessContract
 
-from .backbones import build_model
-from .cache import make_cache
-from .fit import predict_logits
-from .folder import Run
-from .weights import load_weights
-
-
-def load_model(run: Run) -> Any:
-    """The network of a run with the weights that were kept."""
-    asked = run.recipe.model
-    model = build_model(asked.backbone, size=asked.size, classes=len(run.task.classes), dropout=asked.dropout)
-    load_weights(model, run.folder)
-    return model
+Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Pictures as the contract makes them (n, H, W, 3) -> logits (n, class)."""
 
 
 def predict_rows(
-    model: Any,
+    forward: Forward,
     contract: PreprocessContract,
     task: Task,
     index: Index,
@@ -42,7 +32,7 @@ def predict_rows(
     hashes = rows["sha256"].fill_null("").to_list()
     cache = make_cache(index.pictures(rows), hashes, contract, "memory", workers=workers, on_progress=on_progress)
     try:
-        logits = predict_logits(model, cache.open(), np.arange(rows.height))
+        logits = forward(cache.open())
     finally:
         cache.close()
     return prediction_table(rows, logits, task)

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from edge_melanoma import backend
 from edge_melanoma.errors import DataError, RecipeError
+from edge_melanoma.fitting.distribution import Distribution
+from edge_melanoma.fitting.losses import make_loss
+from edge_melanoma.fitting.recipe import FitRecipe
+from edge_melanoma.fitting.sampling import Sampling
+from edge_melanoma.fitting.schedule import learning_rate
+from edge_melanoma.fitting.state import FitState
 
-from .backbones import HEAD
-from .distribution import Distribution
-from .losses import make_loss
-from .recipe import FitRecipe
-from .sampling import Sampling
-from .schedule import learning_rate
-from .state import FitState
+HEAD = "logits"  # the layer that is trained alone in the first epochs
 
 OnStep = Callable[[int, int, int, float, float], None]
 """Called with the epoch, the step, the steps of an epoch, the loss so far and pictures per second."""

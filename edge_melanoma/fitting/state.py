@@ -64,4 +64,7 @@ def load_state(folder: Path) -> FitState | None:
             lists = {kind: [arrays[n] for n in names if n.startswith(f"{kind}/")] for kind in _ARRAYS}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path}: is broken ({error}); start again with --force") from error
-    return FitState(**plain, **lists)
+    state = FitState(**plain)
+    for kind, values in lists.items():
+        setattr(state, kind, values)
+    return state

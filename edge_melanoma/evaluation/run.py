@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from edge_melanoma.calibration import CalibrationRecipe, fit_rule
 from edge_melanoma.data.index import Index, read_index
+from edge_melanoma.data.parts import make_parts, with_fold
 from edge_melanoma.decision import DecisionRule
-from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, RecipeError
-from edge_melanoma.evaluation import Evaluation, ceiling_of, evaluate, write_evaluation
-from edge_melanoma.output import check_vacant, read_origin, write_json
+from edge_melanoma.errors import DataError, EdgeMelanomaError, RecipeError
+from edge_melanoma.evaluation.evaluating import ceiling_of, evaluate
+from edge_melanoma.evaluation.predicting import Forward, predict_rows
+from edge_melanoma.evaluation.result import Evaluation
+from edge_melanoma.evaluation.rows import OUT_OF_FOLD
+from edge_melanoma.evaluation.writing import write_evaluation
+from edge_melanoma.output import check_vacant, read_origin
 from edge_melanoma.parallel import OnProgress, silent
-
-from .folder import Run, open_run
-from .folds import KIND as FOLDS
-from .folds import open_folds
-from .parts import make_parts, with_fold
-from .predictions import load_model, predict_rows
-
-RULE = "decision.json"
-OUT_OF_FOLD = "oof"
+from edge_melanoma.run_folder import FOLDS, Run, keep_rule, open_folds, open_run, read_rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,25 +86,23 @@ class _Work:
 
     def one_part(self, run: Run, split: str) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
         parts = make_parts(self.index, run.task, needed=())
-        model = load_model(run)
+        model = _forward(run)
         rule, remarks = self._rule(run, model)
         if not len(parts.rows.get(split, ())):
             raise DataError(f"{self.index.folder}: has no pictures in the part {split}; split with that share above 0")
         return self._predict(model, run, parts.table[parts.rows[split]]), rule, [*parts.remarks, *remarks]
 
-    def _rule(self, run: Run, model: Any) -> tuple[DecisionRule | None, list[str]]:
+    def _rule(self, run: Run, model: Forward) -> tuple[DecisionRule | None, list[str]]:
         """The run's rule; fitted once, on the calibration part of the index that it was trained on, and kept."""
-        path = run.folder / RULE
-        if path.is_file():
-            return _read_rule(path), []
+        kept = read_rule(run.folder)
+        if kept is not None:
+            return kept, []
         if self.index.sha256 != run.about["index_sha256"]:
             raise DataError(
                 f"{run.folder}: has no decision rule yet, and {self.index.folder} is not the index that it was trained "
                 "on; evaluate it there first, so that thresholds are frozen before another data set is seen"
             )
-        index = (
-            self.index if run.about["fold"] is None else with_fold(self.index, run.about["fold"], seed=run.recipe.seed)
-        )
+        index = self.index if run.about["fold"] is None else with_fold(self.index, run.about["fold"], seed=run.seed)
         parts = make_parts(index, run.task, needed=())
         try:
             if not len(parts.rows["calibration"]):
@@ -118,7 +113,7 @@ class _Work:
             )
         except DataError as error:
             return None, [f"no temperature and no thresholds: {error}"]
-        write_json(path, rule.to_json())
+        keep_rule(run.folder, rule)
         return rule, list(rule.fitted_on["remarks"])
 
     def out_of_fold(self, folder: Path, runs: tuple[Run, ...]) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
@@ -127,9 +122,9 @@ class _Work:
             raise DataError(f"{folder}: was trained on another index than {self.index.folder}")
         tested, calibrated, parts_of = [], [], []
         for fold, run in enumerate(runs):
-            index = with_fold(self.index, fold, seed=run.recipe.seed)
+            index = with_fold(self.index, fold, seed=run.seed)
             parts = make_parts(index, run.task, needed=())
-            model = load_model(run)
+            model = _forward(run)
             test = self._predict(model, run, parts.table[parts.rows["test"]])
             tested.append(test.with_columns(fold=fold))
             rows = parts.table[parts.rows["calibration"]]
@@ -145,20 +140,22 @@ class _Work:
             )
         except DataError as error:
             return pl.concat(tested), None, [f"no temperature and no thresholds: {error}"]
-        write_json(folder / RULE, rule.to_json())
+        keep_rule(folder, rule)
         return pl.concat(tested), rule, list(rule.fitted_on["remarks"])
 
-    def _predict(self, model: Any, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
+    def _predict(self, model: Forward, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
         return predict_rows(
             model, run.contract, run.task, self.index, rows, workers=self.workers, on_progress=self.on_progress
         )
 
 
-def _read_rule(path: Path) -> DecisionRule:
-    try:
-        return DecisionRule.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: is broken ({error}); delete it, and evaluate again to fit it anew") from error
+def _forward(run: Run) -> Forward:
+    """The network of a run as a function; TensorFlow is imported here, after every mistake has been told."""
+    from edge_melanoma.fitting.fit import predict_logits
+    from edge_melanoma.fitting.network import load_network
+
+    model = load_network(run)
+    return lambda tensors: predict_logits(model, tensors, np.arange(len(tensors)))
 
 
 def _fitted_on(run: Run, index: Index) -> pl.DataFrame | None:

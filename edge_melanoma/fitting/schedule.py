@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .recipe import FitRecipe
+from edge_melanoma.fitting.recipe import FitRecipe
 
 FLOOR = 0.01  # of the highest rate, where a cosine ends
 

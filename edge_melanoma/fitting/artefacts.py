@@ -6,11 +6,13 @@ made anew for every picture of every epoch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
-Mask = NDArray[np.float32]
+Mask = NDArray[np.floating[Any]]
 
 
 def hair(picture: Picture, rng: np.random.Generator) -> Picture:

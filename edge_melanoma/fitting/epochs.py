@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from edge_melanoma import backend
 from edge_melanoma.decision import positive_classes, positive_log_odds
+from edge_melanoma.fitting.batches import BatchMaker
+from edge_melanoma.fitting.fit import Fitter, OnStep, not_finite, predict_logits
+from edge_melanoma.fitting.recipe import FitRecipe
+from edge_melanoma.fitting.state import FitState, save_state
 from edge_melanoma.labels import Task
 from edge_melanoma.metrics import roc_auc
 from edge_melanoma.output import write_file
-
-from .batches import BatchMaker
-from .fit import Fitter, OnStep, not_finite, predict_logits
-from .recipe import TrainRecipe
-from .state import FitState, save_state
 
 Ints = NDArray[np.int64]
 
@@ -64,7 +63,7 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
 
 
 def fit_epochs(
-    recipe: TrainRecipe,
+    task: Task,
     fitter: Fitter,
     maker: BatchMaker,
     state: FitState,
@@ -75,25 +74,26 @@ def fit_epochs(
     validation_labels: Ints,
 ) -> None:
     """Run the epochs that the state still lacks; the state is changed in place, and saved after each."""
+    fit = fitter.fit
     if state.epoch:
         fitter.take_state(state)
-    share = fitter.spread.share(recipe.fit.batch)
-    while state.epoch < recipe.fit.all_epochs and not _has_stopped(recipe, state):
+    share = fitter.spread.share(fit.batch)
+    while state.epoch < fit.all_epochs and not _has_stopped(fit, state):
         number = state.epoch
         rows = fitter.sampling.epoch(number)
         row = fitter.run_epoch(number, maker.batches(number, rows, mine=share), rows, log.on_step)
         weights = fitter.averaged_weights()
-        score = _judge(recipe, fitter, weights, tensors, validation_rows, validation_labels, number)
-        phase = "head" if number < recipe.fit.head_epochs else "all"
+        score = _judge(task, fitter, weights, tensors, validation_rows, validation_labels, number)
+        phase = "head" if number < fit.head_epochs else "all"
         state.history.append({"epoch": number + 1, "phase": phase, **row, **score})
-        _keep_the_best(recipe, state, weights, score)
+        _keep_the_best(fit, state, weights, score)
         state.epoch = number + 1
         fitter.give_state(state)
         log.epoch(state)
 
 
 def _judge(
-    recipe: TrainRecipe,
+    task: Task,
     fitter: Fitter,
     weights: list[NDArray[Any]],
     tensors: NDArray[np.uint8],
@@ -107,7 +107,7 @@ def _judge(
     _assign(fitter.model, raw)
     if not np.isfinite(logits).all():
         raise not_finite("the output for the validation part", f"epoch {number + 1}")
-    return judge(recipe.task.task(), labels, logits)
+    return judge(task, labels, logits)
 
 
 def judge(task: Task, labels: Ints, logits: NDArray[np.float32]) -> dict[str, float]:
@@ -131,10 +131,8 @@ def _assign(model: Any, values: list[NDArray[Any]]) -> None:
         weight.assign(value)
 
 
-def _keep_the_best(
-    recipe: TrainRecipe, state: FitState, weights: list[NDArray[Any]], score: Mapping[str, float]
-) -> None:
-    monitored = score[f"val_{recipe.fit.monitor}"] * (-1 if recipe.fit.monitor == "loss" else 1)
+def _keep_the_best(fit: FitRecipe, state: FitState, weights: list[NDArray[Any]], score: Mapping[str, float]) -> None:
+    monitored = score[f"val_{fit.monitor}"] * (-1 if fit.monitor == "loss" else 1)
     if state.best_score is None or monitored > state.best_score:
         state.best_score, state.best_epoch = monitored, state.epoch + 1
         state.best_weights, state.without_gain = weights, 0
@@ -142,7 +140,7 @@ def _keep_the_best(
         state.without_gain += 1
 
 
-def _has_stopped(recipe: TrainRecipe, state: FitState) -> bool:
+def _has_stopped(fit: FitRecipe, state: FitState) -> bool:
     """Early stopping, not before the head's epochs are over."""
-    patience = recipe.fit.patience
-    return patience is not None and state.epoch > recipe.fit.head_epochs and state.without_gain >= patience
+    patience = fit.patience
+    return patience is not None and state.epoch > fit.head_epochs and state.without_gain >= patience

@@ -15,9 +15,8 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_melanoma.fitting.augment import Augmenter
 from edge_melanoma.parallel import obey_the_parent
-
-from .augment import Augmenter
 
 Ints = NDArray[np.int64]
 Batch = NDArray[np.uint8]

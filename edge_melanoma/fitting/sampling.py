@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_melanoma.errors import DataError
-
-from .recipe import BalanceRecipe
+from edge_melanoma.fitting.recipe import BalanceRecipe
 
 Ints = NDArray[np.int64]
 
@@ -44,7 +43,7 @@ class Sampling:
     @property
     def frequencies(self) -> NDArray[np.float64]:
         """The share of each class in the training part."""
-        return self.counts / self.counts.sum()
+        return np.asarray(self.counts / self.counts.sum())
 
     @property
     def prior(self) -> NDArray[np.float64]:
@@ -54,9 +53,9 @@ class Sampling:
             prior = np.full(len(self.classes), 1 / len(self.classes))
             if method == "logit-adjustment":  # the shift of tau times the log-frequency takes the frequency out
                 prior = self.frequencies ** (1 - self.balance.tau)
-            return prior / prior.sum()
+            return np.asarray(prior / prior.sum())
         weights = {"sqrt": np.sqrt(self.counts), "materialised": self.counts + self._added}.get(method, self.counts)
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     @property
     def _added(self) -> Ints:

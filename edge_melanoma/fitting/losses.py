@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_melanoma import backend
-
-from .recipe import FitRecipe
-from .sampling import Sampling
+from edge_melanoma.fitting.recipe import FitRecipe
+from edge_melanoma.fitting.sampling import Sampling
 
 Loss = Callable[[Any, Any], Any]
 """(labels (batch), logits (batch, class)) -> loss of every picture (batch)."""

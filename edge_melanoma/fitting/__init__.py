@@ -1,0 +1,1 @@
+"""The one loop that fits a model, for training and for compression alike."""
