@@ -22,6 +22,8 @@ from edge_melanoma.decision import (
     positive_classes,
     positive_log_odds,
     probability_of,
+    shares_moved,
+    with_prevalence,
 )
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.rows import Floats, Ints, Rows, select_rows
@@ -77,7 +79,7 @@ def fit_rule(
     rows = _calibration_rows(predictions, table, task, recipe, split)
     positive = positive_classes(task.classes)
     prevalence = float(rows.positive.mean())
-    prior_train, prior_deploy = float(shares[list(positive)].sum()), recipe.prior_deploy or prevalence
+    deploy = _deploy_shares(rows, positive, recipe.prior_deploy or prevalence)
     temperature, remarks = fit_temperature(
         rows.logits,
         rows.answers,
@@ -87,10 +89,12 @@ def fit_rule(
         rounds=recipe.rounds,
         level=recipe.level,
     )
-    shift = logit(prior_deploy) - logit(prior_train)
-    score = positive_log_odds(rows.logits, positive, temperature=temperature.value) + shift
+    moved = shares_moved(shares, deploy)
+    score = positive_log_odds(rows.logits, positive, temperature=temperature.value, moved=moved)
     refer, low, more = choose_thresholds(rows.positive, score, rows.groups, recipe)
-    more += _off_on_the_whole(rows, probability_of(score - shift + logit(prevalence) - logit(prior_train)))
+    more += _off_on_the_whole(
+        rows, probability_of(score + logit(prevalence) - logit(recipe.prior_deploy or prevalence))
+    )
     few = int(rows.positive.sum())
     if few < FEWEST_POSITIVES:
         remarks.insert(0, f"only {few} positives in {split}: temperature and thresholds are little better than a guess")
@@ -99,12 +103,18 @@ def fit_rule(
         classes=task.classes,
         positive=positive,
         temperature=temperature,
-        prior_train=prior_train,
-        prior_deploy=prior_deploy,
+        shares_train=tuple(float(share) for share in shares),
+        shares_deploy=deploy,
         threshold_low=low,
         threshold_refer=refer,
         fitted_on=_facts(rows, recipe, prevalence, [*remarks, *more]),
     )
+
+
+def _deploy_shares(rows: Rows, positive: Sequence[int], prevalence: float) -> tuple[float, ...]:
+    """The class shares of the calibration part, half a picture added to each, with the positives at `prevalence`."""
+    counts = np.bincount(rows.answers, minlength=len(rows.task.classes)) + 0.5
+    return with_prevalence([float(share) for share in counts / counts.sum()], positive, prevalence)
 
 
 def choose_thresholds(

@@ -3,12 +3,11 @@
 A model returns logits, because an int8 probability is too coarse for a screening threshold. What turns them into a
 decision is float arithmetic that travels with the model:
 
-    p  = softmax(logits / temperature), summed over the positive classes
-    p' : log-odds of p + log-odds(prior_deploy) − log-odds(prior_train)
+    p' = softmax(logits / temperature + log shares_deploy − log shares_train), summed over the positive classes
     p' < threshold_low → low     p' ≥ threshold_refer → refer     between → uncertain
 
-The second line undoes the balance that the model was trained with: 0.90 learned at one melanoma in two is 0.083 where
-one picture in a hundred is one. NumPy only.
+The shares undo the balance that the model was trained with, class by class: 0.90 learned at one melanoma in two is
+0.083 where one picture in a hundred is one, and a rare benign class that was shown often counts for less. NumPy only.
 """
 
 from __future__ import annotations
@@ -69,8 +68,8 @@ class DecisionRule:
     classes: tuple[str, ...]  # in the order of the logits
     positive: tuple[int, ...]  # the classes whose probabilities add up to the one that is decided on
     temperature: Interval
-    prior_train: float  # share of positives that the model learned from, as balanced
-    prior_deploy: float  # share of positives that the thresholds and the shown probability are for
+    shares_train: tuple[float, ...]  # of the classes that the model learned from, as balanced
+    shares_deploy: tuple[float, ...]  # of the classes that the thresholds and the shown probability are for
     threshold_low: Threshold
     threshold_refer: Threshold
     fitted_on: Mapping[str, Any] = field(default_factory=dict)  # part, rows, positives, prevalence, remarks …
@@ -86,21 +85,34 @@ class DecisionRule:
             raise RecipeError(f"positive classes {self.positive}: some, not all, of 0 to {len(self.classes) - 1}")
         if not self.temperature.value > 0:
             raise RecipeError(f"temperature {self.temperature.value}: above 0 is needed")
-        for name in ("prior_train", "prior_deploy"):
-            if not 0 < getattr(self, name) < 1:
-                raise RecipeError(f"{name} {getattr(self, name)}: a share between 0 and 1 is needed")
+        for name in ("shares_train", "shares_deploy"):
+            shares = getattr(self, name)
+            if len(shares) != len(self.classes) or not all(0 < share < 1 for share in shares):
+                raise RecipeError(f"{name} {shares}: a share between 0 and 1 is needed for each class")
+            if abs(math.fsum(shares) - 1) > 1e-6:
+                raise RecipeError(f"{name} {shares}: add up to {math.fsum(shares):g}, not 1")
         if self.threshold_low.value > self.threshold_refer.value:
             raise RecipeError(
                 f"threshold_low {self.threshold_low.value} lies above threshold_refer {self.threshold_refer.value}"
             )
+
+    @property
+    def prior_train(self) -> float:
+        """The share of positives that the model learned from."""
+        return math.fsum(self.shares_train[place] for place in self.positive)
+
+    @property
+    def prior_deploy(self) -> float:
+        """The share of positives that the shown probability is for."""
+        return math.fsum(self.shares_deploy[place] for place in self.positive)
 
     def log_odds(self, logits: ArrayLike) -> Floats:
         """The log-odds of p' for logits of the shape (…, class)."""
         z = np.asarray(logits, np.float64)
         if z.ndim < 1 or z.shape[-1] != len(self.classes):
             raise DataError(f"logits of the shape {z.shape}; {len(self.classes)} of them are needed for each picture")
-        plain = positive_log_odds(z, self.positive, temperature=self.temperature.value)
-        return plain + logit(self.prior_deploy) - logit(self.prior_train)
+        moved = shares_moved(self.shares_train, self.shares_deploy)
+        return positive_log_odds(z, self.positive, temperature=self.temperature.value, moved=moved)
 
     def probability(self, logits: ArrayLike) -> Floats:
         """p' for logits of the shape (…, class): calibrated, and for the prevalence of `prior_deploy`."""
@@ -117,11 +129,13 @@ class DecisionRule:
         return [self.decide(value) for value in np.asarray(p, np.float64).ravel().tolist()]
 
     def at_prior(self, prior_deploy: float) -> DecisionRule:
-        """The same decisions, with probabilities and thresholds expressed for another prevalence."""
+        """The same decisions, with probabilities and thresholds expressed for another prevalence of the positives."""
+        if not 0 < prior_deploy < 1:
+            raise RecipeError(f"prevalence {prior_deploy}: a share between 0 and 1 is needed")
         shift = logit(prior_deploy) - logit(self.prior_deploy)
         return replace(
             self,
-            prior_deploy=prior_deploy,
+            shares_deploy=with_prevalence(self.shares_deploy, self.positive, prior_deploy),
             threshold_low=_shifted(self.threshold_low, shift),
             threshold_refer=_shifted(self.threshold_refer, shift),
         )
@@ -134,8 +148,8 @@ class DecisionRule:
             "classes": list(self.classes),
             "positive": list(self.positive),
             "temperature": vars(self.temperature),
-            "prior_train": self.prior_train,
-            "prior_deploy": self.prior_deploy,
+            "shares_train": list(self.shares_train),
+            "shares_deploy": list(self.shares_deploy),
             "threshold_low": _threshold_to_json(self.threshold_low),
             "threshold_refer": _threshold_to_json(self.threshold_refer),
             "fitted_on": dict(self.fitted_on),
@@ -152,8 +166,8 @@ class DecisionRule:
                 classes=tuple(_each(str, given, "classes")),
                 positive=tuple(_each(int, given, "positive")),
                 temperature=_interval(given["temperature"], "temperature"),
-                prior_train=_of(float, given, "prior_train"),
-                prior_deploy=_of(float, given, "prior_deploy"),
+                shares_train=tuple(_each(float, given, "shares_train")),
+                shares_deploy=tuple(_each(float, given, "shares_deploy")),
                 threshold_low=_threshold(given["threshold_low"], "threshold_low"),
                 threshold_refer=_threshold(given["threshold_refer"], "threshold_refer"),
                 fitted_on=_of(dict, given, "fitted_on"),
@@ -172,9 +186,23 @@ def positive_classes(classes: Sequence[str]) -> tuple[int, ...]:
     return found
 
 
-def positive_log_odds(logits: ArrayLike, positive: Sequence[int], *, temperature: float = 1.0) -> Floats:
-    """The log-odds of the positive classes together; (…, class) -> (…). No overflow, no loss near 0 and 1."""
-    z = np.asarray(logits, np.float64) / temperature
+def shares_moved(train: ArrayLike, deploy: ArrayLike) -> Floats:
+    """What is added to the logit of each class to get from one set of class shares to the other."""
+    return np.asarray(np.log(np.asarray(deploy, np.float64)) - np.log(np.asarray(train, np.float64)))
+
+
+def with_prevalence(shares: Sequence[float], positive: Sequence[int], prevalence: float) -> tuple[float, ...]:
+    """The shares with the positives together at `prevalence`; among them, and among the others, as before."""
+    now = math.fsum(shares[place] for place in positive)
+    up, down = prevalence / now, (1 - prevalence) / (1 - now)
+    return tuple(share * (up if place in positive else down) for place, share in enumerate(shares))
+
+
+def positive_log_odds(
+    logits: ArrayLike, positive: Sequence[int], *, temperature: float = 1.0, moved: ArrayLike = 0.0
+) -> Floats:
+    """The log-odds of the positive classes together, `moved` being added to each logit; (…, class) -> (…)."""
+    z = np.asarray(logits, np.float64) / temperature + np.asarray(moved, np.float64)
     if not np.isfinite(z).all():
         raise DataError(f"{(~np.isfinite(z)).sum():,} of {z.size:,} logits are not finite; the model is broken")
     chosen = np.zeros(z.shape[-1], bool)

@@ -41,8 +41,8 @@ def rule(**changes: Any) -> DecisionRule:
         "classes": ("other", "melanoma"),
         "positive": (1,),
         "temperature": Interval(value=1.5, low=1.2, high=1.8),
-        "prior_train": 0.5,
-        "prior_deploy": 0.02,
+        "shares_train": (0.5, 0.5),
+        "shares_deploy": (0.98, 0.02),
         "threshold_low": threshold(0.004),
         "threshold_refer": threshold(0.01),
         "fitted_on": {"split": "calibration", "rows": 500, "positives": 55, "prevalence": 0.11},
@@ -55,7 +55,11 @@ SEVEN = task("dx7").classes
 
 def test_probability_is_the_softmax_at_the_temperature_with_the_odds_of_the_prior() -> None:
     logits = np.random.default_rng(0).normal(0, 4, (50, 7))
-    found = rule(task="dx7", classes=SEVEN, positive=(1, 4), prior_train=2 / 7).probability(logits)
+    shares = {
+        "shares_train": (1 / 7,) * 7,
+        "shares_deploy": (0.98 / 5, 0.01) + (0.98 / 5,) * 2 + (0.01,) + (0.98 / 5,) * 2,
+    }
+    found = rule(task="dx7", classes=SEVEN, positive=(1, 4), **shares).probability(logits)
     for z, p in zip(logits, found, strict=True):
         exponents = [math.exp(value / 1.5) for value in z]
         plain = (exponents[1] + exponents[4]) / sum(exponents)
@@ -63,9 +67,21 @@ def test_probability_is_the_softmax_at_the_temperature_with_the_odds_of_the_prio
         assert p == pytest.approx(odds / (1 + odds), rel=1e-12)
 
 
+def test_every_class_is_moved_from_its_share_in_training_to_its_share_where_it_is_used() -> None:
+    rng = np.random.default_rng(5)
+    train, deploy = rng.dirichlet(np.ones(7)), rng.dirichlet(np.ones(7))
+    answers = {"shares_train": tuple(map(float, train)), "shares_deploy": tuple(map(float, deploy))}
+    one = Interval(value=1, low=1, high=1)
+    for likelihood in rng.dirichlet(np.ones(7), 20):  # of what the picture shows, given each class
+        learned = likelihood * train / (likelihood * train).sum()  # Bayes, where training took place
+        wanted = likelihood * deploy / (likelihood * deploy).sum()  # and where the model is used
+        found = rule(task="dx7", classes=SEVEN, positive=(4,), temperature=one, **answers).probability(np.log(learned))
+        assert found == pytest.approx(wanted[4], rel=1e-9)
+
+
 @pytest.mark.parametrize(("prior", "shown"), [(0.5, 0.9), (0.01, 0.083), (0.02, 0.155)])
 def test_ninety_per_cent_at_one_in_two_is_a_few_per_cent_where_melanoma_is_rare(prior: float, shown: float) -> None:
-    even = rule(temperature=Interval(value=1, low=1, high=1), prior_deploy=prior)
+    even = rule(temperature=Interval(value=1, low=1, high=1), shares_deploy=(1 - prior, prior))
     assert even.probability([0.0, math.log(9)]) == pytest.approx(shown, abs=6e-4)
 
 
@@ -120,7 +136,7 @@ def test_another_prevalence_changes_the_probability_but_no_decision(prior: float
 
 
 def test_a_rule_survives_json_to_the_last_digit() -> None:
-    odd = rule(prior_deploy=0.1 + 0.2, threshold_refer=threshold(1 / 3))
+    odd = rule(shares_deploy=(0.7, 0.1 + 0.2), threshold_refer=threshold(1 / 3))
     assert DecisionRule.from_json(json.loads(json.dumps(odd.to_json(), allow_nan=False))) == odd
 
 
@@ -136,13 +152,15 @@ def _without(value: dict[str, Any], *path: str) -> None:
         (lambda r: r.update(colour=1), "unknown key colour"),
         (lambda r: _without(r, "temperature"), "lacks temperature"),
         (lambda r: _without(r, "threshold_low", "sensitivity", "high"), "threshold_low.sensitivity: lacks high"),
-        (lambda r: r.update(prior_train="0.5"), "prior_train: is '0.5', not float"),
-        (lambda r: r.update(prior_train=True), "prior_train: is True, not float"),
+        (lambda r: r.update(shares_train=["0.5", 0.5]), "shares_train: is '0.5', not float"),
+        (lambda r: r.update(shares_train=[True, 0.5]), "shares_train: is True, not float"),
         (lambda r: r.update(positive=[1.0]), "positive: is 1.0, not int"),
         (lambda r: r.update(positive=[2]), "some, not all, of 0 to 1"),
         (lambda r: r.update(positive=[0, 1]), "some, not all"),
         (lambda r: r.update(version=2), "this program knows version 1"),
-        (lambda r: r.update(prior_deploy=0), "prior_deploy 0.0: a share between 0 and 1"),
+        (lambda r: r.update(shares_deploy=[0, 1]), r"shares_deploy \(0.0, 1.0\): a share between 0 and 1"),
+        (lambda r: r.update(shares_deploy=[0.5, 0.6]), "add up to 1.1, not 1"),
+        (lambda r: r.update(shares_deploy=[1.0]), "needed for each class"),
         (lambda r: r["temperature"].update(value=-1), "above 0 is needed"),
         (lambda r: r["temperature"].update(value=float("nan")), "finite"),
         (lambda r: r["threshold_low"].update(value=0.015, low=0.0, high=1.0), "lies above threshold_refer"),
