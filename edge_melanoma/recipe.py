@@ -40,6 +40,14 @@ def read_recipe(path: Path, kind: type[Recipe], *, changes: Mapping[str, Any] | 
     return make_recipe(table, kind, where=str(path))
 
 
+def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys as the sections of a table."""
+    table: dict[str, Any] = {}
+    for dotted, value in changes.items():
+        _put(table, dotted, value)
+    return table
+
+
 def make_recipe(table: Mapping[str, Any], kind: type[Recipe], *, where: str = "recipe") -> Recipe:
     """The recipe of a table of plain values, for example of what `to_table` gave."""
     recipe: Recipe = _dataclass_of(table, kind, where)

@@ -1,4 +1,4 @@
-"""How a training goes, on the terminal: a bar for the epoch under way, and a line for each that is done."""
+"""How long work goes, on the terminal: a bar for what is under way, and a line for each step that is done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from edge_melanoma.cli.console import err, say
 
@@ -72,3 +72,31 @@ class FitProgress:
 
     def _on_remark(self, text: str) -> None:
         say(f"note: {text}")
+
+
+class Steps:
+    """Watches work of several kinds, one after the other: a bar for the kind under way."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+
+    def __enter__(self) -> Steps:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def on_progress(self, what: str, done: int, total: int) -> None:
+        """So much of `what` is done."""
+        self._bar.update(self._task, description=what, completed=done, total=total)

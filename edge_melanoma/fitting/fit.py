@@ -38,11 +38,31 @@ class Score:
     monitored: float  # higher is better
 
 
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A model whose answers are learned instead of the labels, or beside them."""
+
+    model: Any
+    share: float  # of the loss
+
+
 class Fitter:
     """A model on its way: knows how to run one epoch, and how to give and take its state."""
 
-    def __init__(self, model: Any, fit: FitRecipe, sampling: Sampling, spread: Distribution, *, seed: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        fit: FitRecipe,
+        sampling: Sampling,
+        spread: Distribution,
+        *,
+        seed: int,
+        teacher: Teacher | None = None,
+        after_step: Callable[[int], None] = lambda step: None,
+    ) -> None:
         self.model = model
+        self.teacher = teacher
+        self.after_step = after_step  # called with the number of steps done, counted over all epochs
         self.fit = fit
         self.sampling = sampling
         self.spread = spread
@@ -72,6 +92,7 @@ class Fitter:
             if not math.isfinite(loss):
                 raise not_finite("the loss", f"epoch {number + 1}, step {step + 1}, at a learning rate of {rate:g}")
             total += loss
+            self.after_step(at + 1)
             done = (step + 1) * self.sampling.batch
             on_step(number, step + 1, steps, total / (step + 1), done / (time.perf_counter() - started))
         seconds = time.perf_counter() - started
@@ -99,12 +120,15 @@ class Fitter:
         tf = backend.tensorflow()
         global_batch = float(self.sampling.batch)
         optimizer, model = self.optimizer, self.model
-        trained = model.trainable_variables
+        trained, taught = model.trainable_variables, self.teacher
 
         def replica(pictures: Any, labels: Any, decay: Any) -> Any:
             with tf.GradientTape() as tape:
                 logits = model(tf.cast(pictures, tf.float32), training=True)
-                loss = tf.reduce_sum(self.loss(labels, logits)) / global_batch
+                each = self.loss(labels, logits)
+                if taught is not None:
+                    each = (1 - taught.share) * each + taught.share * _unlike(taught.model, pictures, logits)
+                loss = tf.reduce_sum(each) / global_batch
                 scaled = optimizer.get_scaled_loss(loss) if hasattr(optimizer, "get_scaled_loss") else loss
             gradients = tape.gradient(scaled, trained)
             if hasattr(optimizer, "get_unscaled_gradients"):
@@ -141,6 +165,13 @@ class Fitter:
         self.enter_phase(state.epoch - 1)
         for variable, value in zip(optimizer_variables(self.optimizer), state.optimizer, strict=True):
             variable.assign(value)
+
+
+def _unlike(teacher: Any, pictures: Any, logits: Any) -> Any:
+    """The cross-entropy to the teacher's probabilities, for each picture."""
+    tf = backend.tensorflow()
+    wanted = tf.nn.softmax(teacher(tf.cast(pictures, tf.float32), training=False))
+    return -tf.reduce_sum(wanted * tf.nn.log_softmax(tf.cast(logits, tf.float32)), axis=-1)
 
 
 def _twin(weight: Any) -> Any:
