@@ -62,7 +62,16 @@ def test_constraints_pin_exact_versions_and_name_no_address():
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["--version"], ["data", "--help"], ["data", "ingest", "--help"], ["doctor", "--help"]]
+    "argv",
+    [
+        ["--help"],
+        ["--version"],
+        ["data", "--help"],
+        ["data", "ingest", "--help"],
+        ["doctor", "--help"],
+        ["verify", "--help"],
+        ["show", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(argv):
     code = (

@@ -17,7 +17,9 @@ from edge_melanoma.cli.data import app as data_app
 from edge_melanoma.cli.doctor import doctor
 from edge_melanoma.cli.evaluate import evaluate
 from edge_melanoma.cli.models import models
+from edge_melanoma.cli.show import show
 from edge_melanoma.cli.train import train
+from edge_melanoma.cli.verify import verify
 from edge_melanoma.errors import EXIT_INTERRUPTED, EdgeMelanomaError
 
 app = typer.Typer(
@@ -28,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
-for verb in (train, evaluate, compare, models):
+for verb in (train, evaluate, compare, models, verify, show):
     app.command()(verb)
 app.command()(doctor)
 

@@ -1,0 +1,195 @@
+"""The card of a bundle: what it is, what it does, how well, made of what, and what it is not for.
+
+A value: sections of rows. The command line prints it, and any other page can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_melanoma.bundle.manifest import GOLDEN, LABELS, MODEL
+from edge_melanoma.bundle.reading import Bundle
+from edge_melanoma.decision import DecisionRule, Interval, Threshold
+from edge_melanoma.labels import TASKS
+from edge_melanoma.metrics.estimate import shown, span
+
+DIGITS = 4  # of a threshold: they lie near 0.01
+
+FLOAT, CONVERTED, DIFFERENCE = COLUMNS = ("float", "converted", "difference")  # what measures are of
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading with rows below it; with `columns`, a table."""
+
+    title: str
+    rows: tuple[Row, ...]
+    columns: Row = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a person reads of a bundle."""
+
+    title: str
+    banner: str | None
+    sections: tuple[Section, ...]
+    notice: str
+
+
+def card(bundle: Bundle) -> Card:
+    """The card of an opened bundle."""
+    manifest = bundle.manifest
+    title = f"{manifest.model.name} · {manifest.model.format} · {bundle.size_bytes / 1000:,.0f} kB"
+    sections = (
+        _what(bundle),
+        _metrics(manifest.metrics),
+        _decision(manifest.rule, manifest.rule_before),
+        Section(
+            title="Gate that it passed" if not manifest.gate.not_met else "Gate, NOT MET",
+            columns=("check", "asked", "found", ""),
+            rows=tuple(
+                (row.name, _plain(row.asked), _plain(row.found), row.verdict or ("pass" if row.passed else "NOT MET"))
+                for row in manifest.gate.rows
+            ),
+        ),
+        _origin(bundle),
+        _licence(bundle),
+        Section(title="Use", rows=(("intended", manifest.intended_use), ("out of scope", manifest.out_of_scope))),
+    )
+    shown = tuple(section for section in sections if section.rows)
+    return Card(title=title, banner=manifest.synthetic_banner, sections=shown, notice=manifest.notice)
+
+
+def _what(bundle: Bundle) -> Section:
+    manifest, contract = bundle.manifest, bundle.contract
+    model, task = manifest.model, manifest.task
+    rows = [
+        ("file", f"{bundle.name}, {bundle.size_bytes:,} bytes"),
+        ("SHA-256", bundle.sha256),
+        ("of the model", manifest.parts[MODEL].sha256),
+        ("task", f"{task.name}: {TASKS.get(task.name, 'not a task of this version').removesuffix(' (default)')}"),
+        ("classes", ", ".join(task.classes)),
+        ("network", f"{model.backbone}, {model.parameters:,} parameters, {model.macs:,} multiply-adds a picture"),
+        ("format", f"{model.format}: {model.input} → {model.output}"),
+        ("pictures", f"{contract.geometry} to {contract.width}x{contract.height}, contract {contract.version}"),
+        ("carries", f"{LABELS}, {GOLDEN} ({manifest.golden.pictures} pictures), manifest.json"),
+    ]
+    if model.float_layers:
+        rows.append(("in float", ", ".join(model.float_layers)))
+    return Section(title="Model", rows=tuple(rows))
+
+
+def _metrics(metrics: Mapping[str, Any]) -> Section:
+    """One row a measure: of the float model, of this one, and the difference, as far as each is there."""
+    rows: dict[str, dict[str, str]] = {}
+    for column, name, text in _measures(metrics):
+        rows.setdefault(name, {})[column] = text
+    facts = [f"{name} {_plain(value)}" for name, value in metrics.items() if not isinstance(value, Mapping | list)]
+    columns = tuple(column for column in COLUMNS if any(column in row for row in rows.values()))
+    return Section(
+        title=f"Measured ({', '.join(facts)})" if facts else "Measured",
+        columns=("", *columns),
+        rows=tuple((name, *(row.get(column, "") for column in columns)) for name, row in rows.items()),
+    )
+
+
+def _measures(metrics: Mapping[str, Any], prefix: str = "", column: str = CONVERTED) -> Iterator[tuple[str, str, str]]:
+    """Column, name and text of every value with an interval, and of every value before and after."""
+    for name, item in metrics.items():
+        where = f"{prefix}{name}"
+        if not isinstance(item, Mapping):
+            if prefix:
+                yield column, where, _plain(item)
+        elif "value" in item:
+            yield column, where, _estimate(item, "value")
+        elif {"before", "after", "difference"} <= item.keys():
+            yield from ((FLOAT, where, _plain(item["before"])), (CONVERTED, where, _plain(item["after"])))
+            yield DIFFERENCE, where, _estimate(item, "difference")
+        elif name in (FLOAT, CONVERTED):
+            yield from _measures(item, prefix, name)
+        else:
+            yield from _measures(item, f"{where}.", column)
+
+
+def _estimate(item: Mapping[str, Any], key: str) -> str:
+    value, low, high = (item.get(name) for name in (key, "low", "high"))
+    if not isinstance(value, int | float) or not isinstance(low, int | float) or not isinstance(high, int | float):
+        return _plain(value)
+    return f"{shown(value)} ({span(low, high)})"
+
+
+def _decision(rule: DecisionRule, before: DecisionRule) -> Section:
+    fitted = rule.fitted_on
+    where = ", ".join(f"{name} {_plain(fitted[name])}" for name in ("split", "rows", "positives") if name in fitted)
+    rows = [
+        ("refer", f"p ≥ {_threshold(rule.threshold_refer)}"),
+        ("", _chosen(rule.threshold_refer)),
+        ("low", f"p < {_threshold(rule.threshold_low)}"),
+        ("", _chosen(rule.threshold_low)),
+        ("temperature", f"{_interval(rule.temperature)}; the float model's {shown(before.temperature.value)}"),
+        ("prevalence", f"{rule.prior_deploy:.2%} where it is used, {rule.prior_train:.2%} in training"),
+        ("fitted on", where or "not said"),
+        *(("remark", _plain(remark)) for remark in fitted.get("remarks", ())),
+    ]
+    return Section(title=f"Decision: p is the probability of {_positive(rule)}", rows=tuple(rows))
+
+
+def _positive(rule: DecisionRule) -> str:
+    return " or ".join(rule.classes[place] for place in rule.positive)
+
+
+def _threshold(threshold: Threshold) -> str:
+    return f"{shown(threshold.value, DIGITS)} ({shown(threshold.low, DIGITS)}–{shown(threshold.high, DIGITS)})"
+
+
+def _chosen(threshold: Threshold) -> str:
+    return (
+        f"chosen for {threshold.chosen_for}; there sensitivity {_interval(threshold.sensitivity)}, "
+        f"specificity {_interval(threshold.specificity)}"
+    )
+
+
+def _interval(interval: Interval) -> str:
+    return f"{shown(interval.value)} ({span(interval.low, interval.high)})"
+
+
+def _origin(bundle: Bundle) -> Section:
+    manifest = bundle.manifest
+    data, run, made = manifest.data, manifest.run, manifest.quantisation
+    calibrated = f", ranges from {len(made.calibration_ids):,} pictures" if made.calibration_ids else ""
+    rows = [
+        *(("data", f"{source.name}, {source.pictures:,} pictures") for source in data.sources),
+        ("parts", ", ".join(f"{part} {count:,}" for part, count in data.pictures.items())),
+        ("index", data.index_sha256),
+        ("weights", run.weights_sha256),
+        ("recipe", f"{run.recipe_sha256}, seed {run.seed}"),
+        ("quantised", f"{made.rung}{calibrated}, seed {made.seed}"),
+        ("made with", ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)),
+        ("golden on", f"{manifest.golden.engine} {manifest.golden.engine_version}, {manifest.golden.architecture}"),
+    ]
+    return Section(title="Origin", rows=tuple(rows))
+
+
+def _licence(bundle: Bundle) -> Section:
+    licence = bundle.manifest.licence
+    rows = [
+        ("model", licence.model),
+        ("pictures", "; ".join(licence.data)),
+        ("first weights", "; ".join(licence.weights) or "none: trained from scratch"),
+        ("commercial use", "allowed by all of these" if licence.commercial else "NOT ALLOWED"),
+        *(("because", reason) for reason in licence.reasons),
+    ]
+    return Section(title="Licence", rows=tuple(rows))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return shown(value)
+    return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)

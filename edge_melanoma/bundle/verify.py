@@ -1,0 +1,188 @@
+"""Does this bundle hold what it promises, on this machine?
+
+First everything that `open_bundle` asks, then the model is run on its golden vectors, in a process of its own. On the
+machine where they were recorded (engine, version, architecture, instruction sets) they must be equal to the byte. On
+another one, rounding may differ: by one level of an integer output, or by a small share of a float one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_melanoma.bundle.golden import Golden, golden_of
+from edge_melanoma.bundle.manifest import Format, GoldenIdentity, ModelFacts
+from edge_melanoma.bundle.reading import CHECKS, Bundle, opening
+from edge_melanoma.bundle.tensors import ends
+from edge_melanoma.decision import DecisionRule
+from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, EdgeMelanomaError
+from edge_melanoma.machine import this_machine
+from edge_melanoma.runtime import SLOW
+from edge_melanoma.tflite.model import read_model
+from edge_melanoma.trial import TIMEOUT_S, Trial, run_in_child
+
+RUNNING = ("engine", "golden outputs", "decisions")  # the checks after those of reading.CHECKS
+MOST_LEVELS = 1  # by which an integer output may differ on another machine
+# The same for logits of other outputs, as a share of the largest logit or of 1. Dynamic models round activations
+# inside: XNNPACK and the reference kernels were apart by 8 % on a MobileNetV2, and by 1e-5 (float), 6e-5 (int16x8).
+MOST_SHARE: Mapping[Format, float] = {"float32": 1e-4, "float16": 1e-4, "int16x8": 1e-3, "dynamic": 1e-1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was asked; `passed` is None where it was not come to."""
+
+    check: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """All checks of one bundle."""
+
+    bundle: str
+    checks: tuple[Check, ...]
+    exit_code: int
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """One line: passes, or what is wrong."""
+        wrong = [f"{check.check}: {check.detail}" for check in self.checks if check.passed is False]
+        return "passes" if self.passed else "; ".join(wrong)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "bundle": self.bundle,
+            "passed": self.passed,
+            "verdict": self.verdict,
+            "exit_code": self.exit_code,
+            "checks": [vars(check) for check in self.checks],
+            "remarks": list(self.remarks),
+        }
+
+
+def verify(path: Path, *, timeout_s: float = TIMEOUT_S) -> Verification:
+    """Check a bundle, all of it; what is wrong is in the value, not raised."""
+    checks: list[Check] = []
+    remarks: tuple[str, ...] = ()
+    try:
+        for check in _checking(path, timeout_s):
+            if isinstance(check, Check):
+                checks.append(check)
+            else:
+                remarks = _remarks(check)
+        code = 0 if all(check.passed for check in checks) else EXIT_GATE_NOT_MET
+    except EdgeMelanomaError as error:
+        checks.append(Check(check=(*CHECKS, *RUNNING)[len(checks)], passed=False, detail=_without(path, error)))
+        code = error.exit_code
+    checks += [Check(check=name, passed=None, detail="not reached") for name in (*CHECKS, *RUNNING)[len(checks) :]]
+    return Verification(bundle=str(path), checks=tuple(checks), exit_code=code, remarks=remarks)
+
+
+def _without(path: Path, error: EdgeMelanomaError) -> str:
+    """The message without the file's name, which stands above it."""
+    return str(error).removeprefix(str(path)).lstrip(":, ")
+
+
+def _checking(path: Path, timeout_s: float) -> Iterator[Check | Bundle]:
+    steps = opening(path)
+    while True:
+        try:
+            name, detail = next(steps)
+        except StopIteration as end:
+            bundle: Bundle = end.value
+            break
+        yield Check(check=name, passed=True, detail=detail)
+    yield bundle
+    trial = run_in_child(bundle.model, bundle.golden.inputs, name=bundle.name, timeout_s=timeout_s)
+    slow = f"; {SLOW}" if trial.engine == "tflite-runtime" else ""
+    yield Check(check="engine", passed=True, detail=f"{trial.engine} {trial.engine_version} opens and runs it{slow}")
+    yield _same_outputs(bundle, trial)
+    yield _same_decisions(bundle, trial)
+
+
+def _same_outputs(bundle: Bundle, trial: Trial) -> Check:
+    model, golden = bundle.manifest.model, bundle.manifest.golden
+    exact = _recorded_here(golden, trial)
+    found, expected, limit, unit = _compared(model, trial.outputs, bundle.golden)
+    apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
+    worst = float(apart.max()) if np.isfinite(apart).all() else float("inf")
+    share = float((apart > 0).mean())
+    differ = f"{share:.1%} of values differ, by up to {_amount(worst, unit)}" if worst else "equal to the byte"
+    allowed = "so they have to be equal" if exact else f"up to {_amount(limit, unit)} may lie between"
+    where = f"recorded with {golden.engine} {golden.engine_version} on {golden.architecture}{', as here' * exact}"
+    passed = worst == 0 if exact else worst <= limit
+    return Check(check="golden outputs", passed=passed, detail=f"{differ}; {where}, {allowed}")
+
+
+def _compared(
+    model: ModelFacts, outputs: NDArray[Any], golden: Golden
+) -> tuple[NDArray[Any], NDArray[Any], float, str]:
+    """What is compared, found and expected, and how far they may lie apart."""
+    if model.output.dtype in ("int8", "uint8"):
+        return outputs, golden.outputs, MOST_LEVELS, "level"
+    share = MOST_SHARE.get(model.format, 0.0)
+    limit = share * max(1.0, float(np.abs(golden.logits).max()))
+    return model.output.logits(outputs), golden.logits, limit, "in the logits"
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:.2g} {unit}" + ("s" if unit == "level" and value != 1 else "")
+
+
+def _recorded_here(golden: GoldenIdentity, trial: Trial) -> bool:
+    machine = this_machine()
+    here = (trial.engine, trial.engine_version, machine.architecture, machine.features)
+    return here == (golden.engine, golden.engine_version, golden.architecture, golden.features)
+
+
+def _same_decisions(bundle: Bundle, trial: Trial) -> Check:
+    rule, logits = bundle.rule, bundle.manifest.model.output.logits(trial.outputs)
+    expected = rule.decisions(bundle.golden.probability)
+    try:
+        found = rule.decisions(rule.probability(logits))
+    except EdgeMelanomaError as error:  # logits that are not finite
+        return Check(check="decisions", passed=False, detail=str(error))
+    wrong = [f"picture {i}: {b} instead of {a}" for i, (a, b) in enumerate(zip(expected, found, strict=True)) if a != b]
+    counts = ", ".join(f"{expected.count(word)} {word}" for word in dict.fromkeys(expected))
+    return Check(check="decisions", passed=not wrong, detail="; ".join(wrong) or f"as recorded: {counts}")
+
+
+def _remarks(bundle: Bundle) -> tuple[str, ...]:
+    manifest = bundle.manifest
+    remarks = [manifest.synthetic_banner] if manifest.synthetic_banner else []
+    if not manifest.licence.commercial:
+        remarks.append(f"not for commercial use: {'; '.join(manifest.licence.reasons)}")
+    if manifest.gate.not_met:
+        remarks.append(f"was written although the gate was not met: {', '.join(manifest.gate.not_met)}")
+    return tuple(remarks)
+
+
+def record_golden(
+    model: bytes, inputs: NDArray[np.uint8], rule: DecisionRule, *, name: str, timeout_s: float = TIMEOUT_S
+) -> tuple[Golden, GoldenIdentity]:
+    """Golden vectors as this machine computes them, in the way in which `verify` will ask for them again."""
+    _, returned = ends(read_model(model, name=name))
+    trial = run_in_child(model, inputs, name=name, timeout_s=timeout_s)
+    if not np.isfinite(trial.outputs.astype(np.float64)).all():
+        raise ArtifactError(f"{name}: returns values that are not finite for a golden picture; the model is broken")
+    machine = this_machine()
+    identity = GoldenIdentity(
+        pictures=len(inputs),
+        engine=trial.engine,
+        engine_version=trial.engine_version,
+        architecture=machine.architecture,
+        features=machine.features,
+    )
+    return golden_of(inputs, trial.outputs, returned, rule), identity

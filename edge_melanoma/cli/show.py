@@ -1,0 +1,47 @@
+"""`show`: the card of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_melanoma.cli.options import Json
+
+if TYPE_CHECKING:
+    from edge_melanoma.bundle.card import Card
+
+
+def show(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `edge-melanoma convert` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Print the card of a bundle: what it is, how well it does, its thresholds, data, licence and limits.
+
+    The file is checked first, all but running it: `verify` does that.
+    """
+    from edge_melanoma.bundle import open_bundle
+    from edge_melanoma.bundle.card import card
+    from edge_melanoma.cli.console import print_json
+
+    found = open_bundle(bundle)
+    if as_json:
+        facts = {"bundle": found.name, "size_bytes": found.size_bytes, "sha256": found.sha256}
+        print_json({**facts, "manifest": found.manifest.to_json()})
+    else:
+        _print(card(found))
+
+
+def _print(card: Card) -> None:
+    from rich.text import Text
+
+    from edge_melanoma.cli.console import out as console
+    from edge_melanoma.cli.rows import print_rows
+
+    banner = [Text(card.banner, "bold yellow")] if card.banner else []
+    console.print(*banner, Text(card.title, "bold"), sep="\n")
+    for section in card.sections:
+        console.print("", Text(section.title, "bold cyan"), sep="\n")
+        print_rows(section.rows, columns=section.columns, styles=["dim"] * len(section.rows))
+    console.print("", Text(card.notice, "italic"), *banner, sep="\n")

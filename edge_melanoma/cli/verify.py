@@ -1,0 +1,54 @@
+"""`verify`: does a bundle hold what it promises, on this machine?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_melanoma.cli.options import Json
+
+if TYPE_CHECKING:
+    from edge_melanoma.bundle.verify import Verification
+
+SIGNS = {True: "✓", False: "✗", None: "–"}
+STYLES = {True: "green", False: "bold red", None: "dim"}
+WORST_FIRST = (4, 5, 6, 3, 2)  # of exit codes: broken, no engine, other outputs
+
+
+def verify(
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="What `edge-melanoma convert` wrote.")],
+    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="For the golden pictures of one.")] = 120,
+    as_json: Json = False,
+) -> None:
+    """Check bundles: whole, unedited, sound, and giving the recorded outputs and decisions on this machine.
+
+    Ends with code 4 where a bundle is broken, and with 6 where this machine's outputs are not the recorded ones.
+    """
+    from edge_melanoma.bundle.verify import verify as examine
+    from edge_melanoma.cli.console import print_json
+
+    found = []
+    for path in bundles:
+        found.append(examine(path, timeout_s=timeout))
+        if not as_json:
+            _print(found[-1])
+    if as_json:
+        print_json([one.to_json() for one in found])
+    codes = {one.exit_code for one in found}
+    raise typer.Exit(next((code for code in WORST_FIRST if code in codes), 0))
+
+
+def _print(found: Verification) -> None:
+    from rich.text import Text
+
+    from edge_melanoma.cli.console import out as console
+    from edge_melanoma.cli.rows import print_rows
+
+    console.print(Text(found.bundle, "bold"))
+    rows = [(SIGNS[check.passed], check.check, check.detail) for check in found.checks]
+    print_rows(rows, styles=[STYLES[check.passed] for check in found.checks])
+    for remark in found.remarks:
+        console.print(f"note: {remark}", markup=False)
+    console.print(Text(f"{found.bundle}: {found.verdict}", "bold green" if found.passed else "bold red"))

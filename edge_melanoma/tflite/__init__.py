@@ -1,0 +1,1 @@
+"""What a .tflite says of itself, read without trusting it."""
