@@ -25,14 +25,19 @@ def write_result(
     headers: Sequence[str],
     rows: Sequence[Sequence[object]],
     *,
+    arguments: Sequence[str] = (),
     remarks: Sequence[str] = (),
     packages: Sequence[str] = ("numpy", "pillow"),
+    folder: Path = RESULTS,
 ) -> Path:
-    """Write results/NAME.json with everything and results/NAME.md with the table; returns the latter's path."""
-    RESULTS.mkdir(exist_ok=True)
-    command = f"python -m edge_melanoma.benchmarks.{name}"
+    """Write results/NAME.json with everything and results/NAME.md with the table; returns the latter's path.
+
+    `arguments` are the command's, with words (INDEX) in place of paths: those are of one machine.
+    """
+    folder.mkdir(exist_ok=True)
+    command = " ".join([f"python -m edge_melanoma.benchmarks.{name}", *arguments])
     host = host_facts(*packages)
-    write_json(RESULTS / f"{name}.json", {"command": command, "host": host, **result})
+    write_json(folder / f"{name}.json", {"command": command, "host": host, **result})
     versions = ", ".join(f"{package} {version}" for package, version in host["packages"].items())
     lines = [
         f"# {title}",
@@ -43,6 +48,6 @@ def write_result(
         markdown_table(headers, [[str(cell) for cell in row] for row in rows]),
         *(["", *(f"- {remark}" for remark in remarks)] if remarks else []),
     ]
-    path = RESULTS / f"{name}.md"
+    path = folder / f"{name}.md"
     write_file(path, "\n".join(lines).rstrip() + "\n")
     return path
