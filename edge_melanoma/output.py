@@ -5,6 +5,7 @@ A reader sees the old output or the new one, never half of one. `--force` replac
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ from edge_melanoma import __version__
 from edge_melanoma.errors import ArtifactError
 
 ORIGIN_FILE = "edge-melanoma.json"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def origin(kind: str, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,15 +76,16 @@ def new_folder(out: Path, *, kind: str, force: bool = False) -> Iterator[tuple[P
         out.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     except OSError as error:
-        raise ArtifactError(f"{out}: cannot be written ({error.strerror}); name a place you may write to") from error
+        raise _refused(out, error) from error
     try:
         draft.chmod(0o755)
         about: dict[str, Any] = {}
         yield draft, about
         write_json(draft / ORIGIN_FILE, origin(kind, about))
         _swap(draft, out)
-    except OSError as error:
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+    except (OSError, ArtifactError) as error:
+        cause = error.__cause__ if isinstance(error, ArtifactError) else error  # what write_file found, or another
+        if isinstance(cause, OSError) and cause.errno in _NO_ROOM:
             raise ArtifactError(f"{out}: the disk is full; nothing was written") from error
         raise
     finally:
@@ -105,20 +108,28 @@ def _swap(draft: Path, out: Path) -> None:
 
 
 def write_file(path: Path, content: bytes | str) -> None:
-    """Write one file whole: a sibling first, then a rename."""
+    """Write one file whole: a sibling first, then a rename; where that fails, what was there before stays."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written ({error.strerror}); name a place you may write to") from error
+        raise _refused(path, error) from error
     draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
         draft.chmod(0o644)
         draft.replace(path)
+    except OSError as error:
+        raise _refused(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _refused(path: Path, error: OSError) -> ArtifactError:
+    if error.errno in _NO_ROOM:
+        return ArtifactError(f"{path}: the disk is full; free some room, then give the command again")
+    return ArtifactError(f"{path}: cannot be written ({error.strerror}); name a place you may write to")
 
 
 def write_json(path: Path, value: Any) -> None:

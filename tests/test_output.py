@@ -1,9 +1,13 @@
 """Outputs are whole or absent, and only our own are ever replaced."""
 
+import errno
 import json
+import os
+import re
 
 import pytest
 
+from edge_melanoma import output
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.output import check_vacant, new_folder, read_origin, write_file
 
@@ -107,3 +111,53 @@ def test_a_single_file_is_written_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     with pytest.raises(ArtifactError, match="cannot be written"):
         write_file(tmp_path / "none" / "a.json", "{}")
+
+
+class Refusing:
+    """A file that takes nothing, for the reason that the system would give."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __call__(self, handle, mode):
+        os.close(handle)
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def write(self, data):
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full; free some room"),
+        (errno.EDQUOT, "the disk is full; free some room"),
+        (errno.EROFS, "cannot be written (Read-only file system)"),
+        (errno.EACCES, "cannot be written (Permission denied)"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_and_the_old_one_stays(tmp_path, monkeypatch, number, said):
+    write_file(tmp_path / "a.json", "old")
+    monkeypatch.setattr(output.os, "fdopen", Refusing(number))
+    with pytest.raises(ArtifactError, match=re.escape(f"a.json: {said}")):
+        write_file(tmp_path / "a.json", "new")
+    monkeypatch.undo()
+    assert (tmp_path / "a.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_disk_that_fills_up_under_a_folder_is_told_by_the_folders_name_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(output.os, "fdopen", Refusing(errno.ENOSPC))
+    with (
+        pytest.raises(ArtifactError, match=re.escape(f"{tmp_path / 'out'}: the disk is full; nothing was written")),
+        new_folder(tmp_path / "out", kind="index") as (draft, _),
+    ):
+        write_file(draft / "page.html", "x")
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []

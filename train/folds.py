@@ -65,7 +65,7 @@ def run(
     for fold in range(folds):
         folder = out / f"fold{fold}"
         watch = watch or Watch()
-        watch.on_remark(f"fold {fold + 1} of {folds}")
+        watch.on_remark(f"fold{fold}, the {fold + 1}. of {folds}")
         finished = _finished(folder) if resume else None
         results.append(finished or run_one(recipe, index, folder, fold=fold, resume=resume, force=force, watch=watch))
     return FoldsResult(folder=out, results=tuple(results))

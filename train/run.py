@@ -103,9 +103,9 @@ def run(
     spread.share(recipe.fit.batch)
     model, loaded = _model(recipe, spread)
     about = _about(recipe, index, sampling, parts, fold, model, loaded)
-    going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
-    pictures = _pictures(recipe, data, parts, train, watch)
+    pictures = _pictures(recipe, data, parts, train, watch)  # before the folder: without room for them it stays as it is
     try:
+        going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
         fitter = Fitter(model, recipe.fit, sampling, spread, seed=recipe.seed)
         if spread.is_chief and not going_on:
             tensors, labels = pictures.tensors.open(), sampling.labels
@@ -188,7 +188,7 @@ def _about(
     return {
         "recipe": to_table(recipe),
         "recipe_sha256": recipe_sha256(recipe),
-        "index": str(index.folder),
+        "index": str(index.folder.resolve()),
         "index_sha256": index.sha256,
         "fold": fold,
         "synthetic": index.is_synthetic,

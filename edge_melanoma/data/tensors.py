@@ -6,6 +6,7 @@ folder for the next training on the same pictures; both are one .npy file that w
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -24,6 +25,7 @@ from edge_melanoma.parallel import OnProgress, iterate_over_cores, silent
 from edge_melanoma.preprocess import PreprocessContract
 
 SHARED_MEMORY = Path("/dev/shm")
+NAME = "tensors.npy"
 PREFIX = "edge-melanoma-tensors-"  # then the process that made it
 
 
@@ -63,30 +65,38 @@ def make_cache(
     """The tensors of these pictures; `identities`, the hashes of their bytes, find a kept file again."""
     shape = (len(pictures), contract.height, contract.width, 3)
     size = int(np.prod(shape, dtype=np.int64))
-    if kind == "disk":
-        key = hashlib.sha256("\n".join([contract.sha256, *identities]).encode()).hexdigest()
-        path = cache_folder() / f"{key}.npy"
-        if path.is_file():
+    path, temporary = _kept_at(contract, identities) if kind == "disk" else SHARED_MEMORY / NAME, None
+    try:
+        if kind == "memory":
+            temporary = _temporary_folder(size)
+            path = temporary / NAME
+        elif path.is_file():
             on_progress(len(pictures), len(pictures))
             return TensorCache(path=path, temporary=None)
-        folder, temporary = path.parent, None
-    else:
-        folder = temporary = _temporary_folder(size)
-        path = folder / "tensors.npy"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < size * 1.05:
-            raise ArtifactError(
-                f"{folder}: {size / 1e9:.1f} GB are needed for the tensors; free some, or make size smaller"
-            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < size * 1.05:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _fill(path, pictures, contract, shape, workers=workers, on_progress=on_progress)
     except OSError as error:
         _remove(temporary)
-        raise ArtifactError(f"{folder}: the tensors cannot be kept there ({error.strerror})") from error
+        raise _no_place(path, kind, size, error) from error
     except BaseException:
         _remove(temporary)
         raise
     return TensorCache(path=path, temporary=temporary)
+
+
+def _kept_at(contract: PreprocessContract, identities: Sequence[str]) -> Path:
+    key = hashlib.sha256("\n".join([contract.sha256, *identities]).encode()).hexdigest()
+    return cache_folder() / f"{key}.npy"
+
+
+def _no_place(path: Path, kind: str, size: int, error: OSError) -> ArtifactError:
+    home = "XDG_CACHE_HOME" if kind == "disk" else "TMPDIR"
+    return ArtifactError(
+        f"{error.filename or path.parent}: the tensors, {size / 1e9:.2g} GB, cannot be kept there "
+        f"({error.strerror or error}); make room there, or name another place in {home}"
+    )
 
 
 def _remove(folder: Path | None) -> None:
@@ -121,6 +131,7 @@ def _fill(
     draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         tensors = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
+        _take_room(draft)
         decode = _Decode(contract=contract)
         for row, tensor in enumerate(iterate_over_cores(decode, pictures, workers=workers, on_progress=on_progress)):
             tensors[row] = tensor
@@ -128,6 +139,13 @@ def _fill(
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _take_room(file: Path) -> None:
+    """Have the blocks of a sparse file now: wanting later, they would end the process in the middle of a picture."""
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
 
 
 @dataclass(frozen=True, kw_only=True)
