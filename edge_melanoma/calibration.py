@@ -190,7 +190,7 @@ def _calibration_rows(
     if positives < FEWEST_POSITIVES and not recipe.allow_few:
         raise DataError(
             f"part {split}: {positives} positives in {len(rows):,} pictures; thresholds need {FEWEST_POSITIVES}, and "
-            "fifty are better: give the part a larger share, use out-of-fold rows, or allow few"
+            "fifty are better: give the part a larger share, use out-of-fold rows, or give --allow-few"
         )
     return rows
 

@@ -25,7 +25,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, AMBER, YELLOW, GREY = (
 )
 _SERIES = (BLUE, AMBER, GREEN, PINK, SKY, ORANGE, YELLOW, GREY)
 _OTHER = "other"
-_INK, _SOFT, _LINE = "#1c2024", "#59616b", "#d5d8dc"
+INK, SOFT, LINE = "#1c2024", "#59616b", "#d5d8dc"  # text, text that steps back, lines
 _DPI = 192  # two device pixels for a CSS pixel
 _ROW_IN = 0.25  # height of one bar or line of a plot
 _AROUND_IN = 0.62  # height of an axis with its label
@@ -33,10 +33,10 @@ _AROUND_IN = 0.62  # height of an axis with its label
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
     "font.size": 8.5,
-    "text.color": _INK,
+    "text.color": INK,
     "text.parse_math": False,  # a name with dollar signs is a name
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _SOFT,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": SOFT,
     "axes.grid": True,
     "axes.grid.axis": "x",
     "axes.axisbelow": True,
@@ -45,11 +45,11 @@ _STYLE: Any = {
     "axes.spines.left": False,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
-    "grid.color": _LINE,
+    "grid.color": LINE,
     "grid.linewidth": 0.6,
-    "xtick.color": _SOFT,
-    "xtick.labelcolor": _SOFT,
-    "ytick.labelcolor": _INK,
+    "xtick.color": SOFT,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": INK,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "legend.frameon": False,
@@ -73,7 +73,7 @@ def font_file() -> str:
 
 
 @contextmanager
-def _drawing(
+def drawing(
     width_in: float,
     height_in: float,
     *,
@@ -115,12 +115,12 @@ def bars(
     """Horizontal bars of counts, one for each label and series, with their numbers."""
     png = io.BytesIO()
     height_in = _AROUND_IN + _ROW_IN * len(labels) * max(1.0, 0.7 * len(series)) + 0.19 * (len(series) > 1)
-    with _drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
+    with drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
         place, thick = np.arange(len(labels)), 0.82 / len(series)
         for i, (name, values) in enumerate(series.items()):
             drawn = axis.barh(place + (i - (len(series) - 1) / 2) * thick, values, thick * 0.92, color=_SERIES[i])
             drawn.set_label(name)
-            axis.bar_label(drawn, [f"{n:,}" for n in values], padding=3, color=_SOFT, size=7.5)
+            axis.bar_label(drawn, [f"{n:,}" for n in values], padding=3, color=SOFT, size=7.5)
         _name_rows(axis, labels)
         axis.margins(x=0.12, y=0.02)
         axis.xaxis.set_major_locator(_few_ticks(integer=True))
@@ -150,10 +150,10 @@ def stacked_shares(
     left = np.zeros(len(labels))
     columns = max(1, min(4, len(shares), 72 // (max(map(len, shares)) + 5)))
     height_in = _AROUND_IN + _ROW_IN * len(labels) + 0.19 * -(-len(shares) // columns)
-    with _drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
+    with drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
         for i, (name, values) in enumerate(shares.items()):
             share = values / np.where(total > 0, total, 1)
-            colour = {unknown: _LINE, _OTHER: GREY}.get(name, _SERIES[i % len(_SERIES)])
+            colour = {unknown: LINE, _OTHER: GREY}.get(name, _SERIES[i % len(_SERIES)])
             axis.barh(np.arange(len(labels)), share, 0.78, left=left, color=colour, label=_short(name, 40))
             left += share
         _name_rows(axis, labels)
@@ -175,7 +175,7 @@ def distributions(
     """For each group a line from the 5th to the 95th percentile, a bar over the middle half, a dot at the median."""
     png = io.BytesIO()
     height_in = _AROUND_IN + 0.2 * len(values)
-    with _drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
+    with drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
         for row, (name, group) in enumerate(values.items()):
             known = group[np.isfinite(group)]
             if not len(known):
@@ -197,7 +197,7 @@ def intervals(
     """For each estimate a dot and its interval; a dashed line where chance alone would be."""
     png = io.BytesIO()
     height_in = _AROUND_IN + 0.3 * len(estimates)
-    with _drawing(5.5, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
+    with drawing(5.5, height_in, title=title, label=label, synthetic=synthetic, png=png) as axis:
         for row, estimate in enumerate(estimates.values()):
             axis.plot([estimate.low, estimate.high], [row, row], color=BLUE, linewidth=2)
             axis.plot(estimate.value, row, "o", color=BLUE, markersize=6)
@@ -205,7 +205,7 @@ def intervals(
                 f"{estimate.value:.3f}", (estimate.value, row), (0, 7), textcoords="offset points", ha="center"
             )
         if chance is not None:
-            axis.axvline(chance, color=_SOFT, linewidth=1, linestyle=(0, (4, 3)))
+            axis.axvline(chance, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
         _name_rows(axis, list(estimates))
         axis.set_ylim(len(estimates) - 0.5, -0.8)
         axis.margins(x=0.08)
@@ -226,11 +226,11 @@ def lines(
 ) -> bytes:
     """Lines over one x, each with a mark at every point; `marked` is an x with a word, drawn as an upright line."""
     png = io.BytesIO()
-    with _drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png, opaque=opaque) as axis:
+    with drawing(width_in, height_in, title=title, label=label, synthetic=synthetic, png=png, opaque=opaque) as axis:
         for i, (name, values) in enumerate(series.items()):
             axis.plot(x, values, color=_SERIES[i], marker="o", markersize=2.5, linewidth=1.3, label=name)
         if marked is not None:
-            axis.axvline(marked[0], color=_SOFT, linewidth=0.8, linestyle=(0, (3, 2)))
+            axis.axvline(marked[0], color=SOFT, linewidth=0.8, linestyle=(0, (3, 2)))
             axis.annotate(
                 marked[1], (marked[0], 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", size=7.5
             )

@@ -319,13 +319,13 @@ def test_a_synthetic_index_says_so_on_the_page_and_on_every_plot(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[bool] = []
-    drawing = plots._drawing
+    drawing = plots.drawing
 
     def watched(*sizes: float, synthetic: bool, **others: Any) -> Any:
         told.append(synthetic)
         return drawing(*sizes, synthetic=synthetic, **others)
 
-    monkeypatch.setattr(plots, "_drawing", watched)
+    monkeypatch.setattr(plots, "drawing", watched)
     eda.run(_changed(index, modality=pl.lit("synthetic")), tmp_path / "eda", workers=1, max_pictures=12)
     assert len(told) > 15
     assert all(told)

@@ -1,5 +1,7 @@
 """The index: what it holds survives being written, moved and reordered, and a changed one is refused."""
 
+import json
+
 import h5py
 import numpy as np
 import polars as pl
@@ -81,19 +83,43 @@ def test_a_container_that_is_none_is_refused_by_name(tmp_path):
         Picture(image_id="ISIC_1", root=tmp_path, path="train-image.hdf5#ISIC_1").read()
 
 
-def test_a_changed_table_is_refused(tmp_path):
-    index = write_index(make_index(tmp_path), tmp_path / "index")
-    index.table.with_columns(y_mel=pl.lit(1, dtype=pl.Int8)).write_parquet(tmp_path / "index" / "index.parquet")
-    with pytest.raises(ArtifactError, match="was changed after it was written"):
-        read_index(tmp_path / "index")
+def spoil_table(folder):
+    table = pl.read_parquet(folder / "index.parquet")
+    table.with_columns(y_mel=pl.lit(1, dtype=pl.Int8)).write_parquet(folder / "index.parquet")
 
 
-def test_a_broken_table_is_refused(tmp_path):
-    write_index(make_index(tmp_path), tmp_path / "index")
-    whole = (tmp_path / "index" / "index.parquet").read_bytes()
-    (tmp_path / "index" / "index.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ArtifactError, match="is broken"):
+def drop_column(folder):
+    pl.read_parquet(folder / "index.parquet").drop("age").write_parquet(folder / "index.parquet")
+
+
+def cut_in_half(folder):
+    whole = (folder / "index.parquet").read_bytes()
+    (folder / "index.parquet").write_bytes(whole[: len(whole) // 2])
+
+
+def spoil_note(folder):
+    note = json.loads((folder / "edge-melanoma.json").read_text())
+    del note["roots"]
+    (folder / "edge-melanoma.json").write_text(json.dumps(note))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (spoil_table, "index.parquet: was changed after it was written"),
+        (drop_column, "index.parquet: lacks the columns age"),
+        (cut_in_half, "index.parquet: is broken"),
+        (spoil_note, "edge-melanoma.json: was changed after it was written"),
+    ],
+)
+@pytest.mark.parametrize(("about", "verb"), [({}, "ingest again"), ({"split_recipe": {"seed": 0}}, "split again")])
+def test_a_folder_that_was_changed_is_refused_with_the_verb_that_writes_it_anew(tmp_path, spoil, said, about, verb):
+    index = make_index(tmp_path)
+    write_index(index.with_table(index.table, **about), tmp_path / "index")
+    spoil(tmp_path / "index")
+    with pytest.raises(ArtifactError, match=said) as caught:
         read_index(tmp_path / "index")
+    assert str(caught.value).endswith(f"; {verb}")
 
 
 def test_what_is_no_index_is_refused_with_the_command_that_makes_one(tmp_path):

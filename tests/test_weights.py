@@ -1,6 +1,5 @@
 """First weights: the right values in the right places, or one line that says what does not fit."""
 
-import hashlib
 import importlib.util
 import os
 from pathlib import Path
@@ -13,7 +12,6 @@ from edge_melanoma import backend
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.preprocess import PreprocessContract
 from edge_melanoma.run_folder import WEIGHTS as RUN_FILE
-from edge_melanoma.train.backbones import backbone, build_model
 from edge_melanoma.train.weights import load_weights, save_weights
 
 pytestmark = pytest.mark.tensorflow
@@ -22,46 +20,17 @@ if importlib.util.find_spec("tensorflow") is None:
 
 DATA = Path(os.environ.get("EDGE_MELANOMA_DATA") or Path(__file__).parents[2] / "shared" / "data")
 REAL = DATA / "weights" / "mobilenet_v2_0.35_224_notop_from_TM.weights.h5"
-NAME = "mobilenetv2-0.35"
+# test modules cannot import each other (import mode importlib)
+_spec = importlib.util.spec_from_file_location("networks", Path(__file__).with_name("networks.py"))
+networks = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(networks)
+NAME, published = networks.NAME, networks.published
+build, values, assert_equal, sha256 = networks.build, networks.values, networks.assert_equal, networks.sha256
 
 
 @pytest.fixture(scope="module")
 def keras():
     return backend.keras()
-
-
-@pytest.fixture(scope="module")
-def published(keras, tmp_path_factory):
-    """What keras.applications would download for MobileNetV2 0.35: its layout and names, other values."""
-    backend.set_seeds(1)
-    model = keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(32, 32, 3))
-    path = tmp_path_factory.mktemp("published") / backbone(NAME).imagenet(32).name
-    model.save_weights(path, save_format="h5")
-    return model, path
-
-
-def build(name=NAME, *, size=32, classes=2, seed=2):
-    backend.set_seeds(seed)
-    return build_model(name, size=size, classes=classes)
-
-
-def values(model, *, head=True):
-    """All weights by layer and place."""
-    return {
-        f"{layer.name} {number}": array
-        for layer in model.layers
-        for number, array in enumerate(layer.get_weights())
-        if head or layer.name != "logits"
-    }
-
-
-def assert_equal(first, second):
-    assert first.keys() == second.keys()
-    assert all((first[key] == second[key]).all() for key in first)
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_weights_come_back_as_they_were_saved(tmp_path):

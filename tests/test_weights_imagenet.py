@@ -1,6 +1,5 @@
 """ImageNet weights: fetched by Keras' own code from a server on this machine, found in the cache, or absent."""
 
-import hashlib
 import importlib.util
 import threading
 import urllib.request
@@ -9,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_melanoma import backend
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.train import weights
-from edge_melanoma.train.backbones import BACKBONES, backbone, build_model
+from edge_melanoma.train.backbones import BACKBONES, backbone
 from edge_melanoma.train.backbones.imagenet import MOBILENETV2_ALPHAS, ImagenetFile
 from edge_melanoma.train.weights import load_weights
 
@@ -20,43 +18,12 @@ pytestmark = pytest.mark.tensorflow
 if importlib.util.find_spec("tensorflow") is None:
     pytest.skip("needs the train extra", allow_module_level=True)
 
-NAME = "mobilenetv2-0.35"
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """What keras.applications would download for MobileNetV2 0.35: its layout and names, other values."""
-    backend.set_seeds(1)
-    model = backend.keras().applications.MobileNetV2(
-        alpha=0.35, include_top=False, weights=None, input_shape=(32, 32, 3)
-    )
-    path = tmp_path_factory.mktemp("published") / backbone(NAME).imagenet(32).name
-    model.save_weights(path, save_format="h5")
-    return model, path
-
-
-def build(name=NAME, *, size=32, classes=2, seed=2):
-    backend.set_seeds(seed)
-    return build_model(name, size=size, classes=classes)
-
-
-def values(model, *, head=True):
-    """All weights by layer and place."""
-    return {
-        f"{layer.name} {number}": array
-        for layer in model.layers
-        for number, array in enumerate(layer.get_weights())
-        if head or layer.name != "logits"
-    }
-
-
-def assert_equal(first, second):
-    assert first.keys() == second.keys()
-    assert all((first[key] == second[key]).all() for key in first)
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+# test modules cannot import each other (import mode importlib)
+_spec = importlib.util.spec_from_file_location("networks", Path(__file__).with_name("networks.py"))
+networks = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(networks)
+NAME, published = networks.NAME, networks.published
+build, values, assert_equal, sha256 = networks.build, networks.values, networks.assert_equal, networks.sha256
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_melanoma.cli.options import Force, Json, Out
+from edge_melanoma.cli.options import BootstrapSeed, Force, Json, Out, Rounds
 
 
 def compare(
@@ -24,8 +24,8 @@ def compare(
     common_rows: Annotated[
         bool, typer.Option("--common-rows", help="Compare on the pictures that all have, instead of refusing.")
     ] = False,
-    rounds: Annotated[int, typer.Option(min=100, help="Bootstrap rounds.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    rounds: Rounds = 2000,
+    seed: BootstrapSeed = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:

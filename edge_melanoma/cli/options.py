@@ -20,3 +20,5 @@ Roots = Annotated[
     list[str] | None,
     typer.Option("--root", metavar="SOURCE=DIR", help="Where a source's pictures lie now, if they were moved."),
 ]
+Rounds = Annotated[int, typer.Option("--rounds", min=100, metavar="N", help="Bootstrap rounds.")]
+BootstrapSeed = Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")]

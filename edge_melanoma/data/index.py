@@ -21,7 +21,7 @@ import polars as pl
 from edge_melanoma.data.pictures import Picture
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.labels import LABELS_VERSION, labels_sha256
-from edge_melanoma.output import new_folder, read_origin
+from edge_melanoma.output import ORIGIN_FILE, new_folder, read_origin
 
 TABLE_FILE = "index.parquet"
 SPLITS = ("train", "val", "calibration", "test")
@@ -138,20 +138,25 @@ def read_index(path: Path, *, roots: Mapping[str, Path] | None = None) -> Index:
     note = read_origin(path)
     if note is None or note["kind"] != "index" or not (path / TABLE_FILE).is_file():
         found = f"holds {note['kind']}, not an index" if note else "holds no index"
-        raise ArtifactError(f"{path}: {found}; an index is the folder that `edge-melanoma data ingest` wrote")
+        raise ArtifactError(
+            f"{path}: {found}; an index is the folder that `edge-melanoma data ingest` or `data split` wrote"
+        )
+    anew = "split again" if "split_recipe" in note else "ingest again"  # who wrote it is who can write it anew
+    if not isinstance(note.get("roots"), dict) or "index_sha256" not in note:
+        raise ArtifactError(f"{path / ORIGIN_FILE}: was changed after it was written (it lacks roots or hash); {anew}")
     try:
         table = pl.read_parquet(path / TABLE_FILE)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise ArtifactError(f"{path / TABLE_FILE}: is broken ({_first_line(error)}); ingest again") from error
+        raise ArtifactError(f"{path / TABLE_FILE}: is broken ({_first_line(error)}); {anew}") from error
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
-        raise ArtifactError(f"{path / TABLE_FILE}: lacks the columns {', '.join(missing)}; ingest again")
+        raise ArtifactError(f"{path / TABLE_FILE}: lacks the columns {', '.join(missing)}; {anew}")
     known = {source: (path / root).resolve() for source, root in note["roots"].items()}
     known.update({source: Path(root) for source, root in (roots or {}).items()})
     about = {key: value for key, value in note.items() if key not in _WRITTEN_ANEW}
     index = Index(table=table.select(list(COLUMNS)), roots=known, about=about, folder=path)
     if index.sha256 != note["index_sha256"]:
-        raise ArtifactError(f"{path / TABLE_FILE}: was changed after it was written (its hash differs); ingest again")
+        raise ArtifactError(f"{path / TABLE_FILE}: was changed after it was written (its hash differs); {anew}")
     return index
 
 

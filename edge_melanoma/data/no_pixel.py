@@ -31,7 +31,7 @@ FOLDS = 5
 _FEWEST_GROUPS = 2 * FOLDS  # of each class: below, a fold may have none
 _MOST_CATEGORIES = 250  # what the trees can take; rarer ones share one place
 # small, slow trees: on HAM10000 they are .01 better than the library's defaults, and a baseline should not be weak
-_TREES: Mapping[str, Any] = {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 8, "early_stopping": False}
+TREES: Mapping[str, Any] = {"max_iter": 100, "learning_rate": 0.05, "max_leaf_nodes": 8, "early_stopping": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class NoPixelBaseline:
             "groups": self.groups,
             "folds": FOLDS,
             "seed": self.seed,
-            "trees": dict(_TREES),
+            "trees": dict(TREES),
             "auc": {name: estimate.to_json() for name, estimate in self.auc.items()},
             "why_not": dict(self.why_not),
         }
@@ -74,7 +74,7 @@ def no_pixel_baseline(table: pl.DataFrame, *, target: str = "y_mel", seed: int =
     auc: dict[str, Estimate] = {}
     why_not = dict.fromkeys(INPUTS, _too_few(y, group))
     for inputs, columns in INPUTS.items():
-        why_not[inputs] = why_not[inputs] or _nothing_to_learn(rows, columns)
+        why_not[inputs] = why_not[inputs] or nothing_to_learn(rows, columns)
         if not why_not[inputs]:
             score = _answers_of_other_folds(rows, columns, y, group, seed=seed)
             rng = np.random.default_rng(seed)
@@ -106,7 +106,8 @@ def _too_few(y: NDArray[np.int64], group: NDArray[np.int64]) -> str:
     )
 
 
-def _nothing_to_learn(rows: pl.DataFrame, columns: tuple[str, ...]) -> str:
+def nothing_to_learn(rows: pl.DataFrame, columns: tuple[str, ...]) -> str:
+    """Why these columns are no set of inputs of their own for these rows; empty where they are."""
     told = [column for column in columns if _values(rows, column).n_unique() > 1]
     if not told:
         return f"{', '.join(columns)}: not told, or the same for every picture"
@@ -128,27 +129,38 @@ def _values(rows: pl.DataFrame, column: str) -> pl.Series:
 def _answers_of_other_folds(
     rows: pl.DataFrame, columns: tuple[str, ...], y: NDArray[np.int64], group: NDArray[np.int64], *, seed: int
 ) -> NDArray[np.float64]:
+    # equal shares of melanoma in all folds: else the answers of different folds lie on different scales
+    fold = assign(group, y, np.full(FOLDS, 1 / FOLDS), rng=np.random.default_rng(seed))
+    score = np.empty(len(y))
+    for held_out in range(FOLDS):
+        test = fold == held_out
+        score[test] = answers_of_trees(rows.filter(~test), y[~test], rows.filter(test), columns, seed=seed)
+    return score
+
+
+def answers_of_trees(
+    learned_from: pl.DataFrame, y: NDArray[Any], asked: pl.DataFrame, columns: tuple[str, ...], *, seed: int
+) -> NDArray[np.float64]:
+    """What the trees say of the rows `asked` after learning from others: log-odds, which keep their distances."""
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits  # comes with scikit-learn
     except ImportError as error:
         raise MissingExtraError("the baseline without pixels", "data", "scikit-learn") from error
-    # equal shares of melanoma in all folds: else the answers of different folds lie on different scales
-    fold = assign(group, y, np.full(FOLDS, 1 / FOLDS), rng=np.random.default_rng(seed))
-    features = np.column_stack([_as_numbers(_values(rows, column)) for column in columns])
+    names = list(dict.fromkeys((*columns, "source", "centre")))
+    both = pl.concat([learned_from.select(names), asked.select(names)])
+    features = np.column_stack([_as_numbers(_values(both, column)) for column in columns])
+    train, test = features[: len(y)], features[len(y) :]
+    # what has no two values here cannot be learned from, and the trees refuse it
+    told = np.array([len(np.unique(values[np.isfinite(values)])) > 1 for values in train.T])
+    positives = np.count_nonzero(y)
+    if not told.any() or not 0 < positives < len(y):
+        return np.full(len(test), np.log((positives + 0.5) / (len(y) - positives + 0.5)))
     is_category = np.array([column != "age" for column in columns])
-    score = np.empty(len(y))
-    for held_out in range(FOLDS):
-        test = fold == held_out
-        train, answers = features[~test], y[~test]
-        # what has no two values in these folds cannot be learned from, and the trees refuse it
-        told = np.array([len(np.unique(values[np.isfinite(values)])) > 1 for values in train.T])
-        score[test] = answers.mean()
-        if told.any() and 0 < answers.sum() < len(answers):
-            trees = HistGradientBoostingClassifier(categorical_features=is_category[told], random_state=seed, **_TREES)
-            with threadpool_limits(1, user_api="openmp"):  # small trees: on a busy machine threads only wait
-                score[test] = trees.fit(train[:, told], answers).predict_proba(features[test][:, told])[:, 1]
-    return score
+    trees = HistGradientBoostingClassifier(categorical_features=is_category[told], random_state=seed, **TREES)
+    # so small a fit gains nothing from threads, and beside other work they wait for each other: 3 to 10 times as long
+    with threadpool_limits(1, user_api="openmp"):
+        return np.asarray(trees.fit(train[:, told], y).decision_function(test[:, told]), np.float64)
 
 
 def _as_numbers(values: pl.Series) -> NDArray[np.float64]:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from edge_melanoma.data.no_pixel import _TREES, INPUTS, _as_numbers, _nothing_to_learn, _values
+from edge_melanoma.data.no_pixel import INPUTS, TREES, answers_of_trees, nothing_to_learn
 from edge_melanoma.decision import positive_classes
-from edge_melanoma.errors import MissingExtraError
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Bools, Floats, Rows
 from edge_melanoma.labels import Task
 from edge_melanoma.metrics import Bootstrap, Estimate, Measures, weighted_roc_auc
@@ -46,7 +45,7 @@ class Baseline:
             "auc": {inputs: estimate.to_json() for inputs, estimate in self.auc.items()},
             "best": self.best,
             "model_less_best": self.difference and self.difference.to_json(),
-            "trees": dict(_TREES),
+            "trees": dict(TREES),
             "why_not": dict(self.why_not),
         }
 
@@ -60,13 +59,13 @@ def baseline_scores(rows: Rows, fitted_on: pl.DataFrame, *, seed: int) -> Scores
     scores: dict[str, Floats] = {}
     why_not: dict[str, str] = {}
     for inputs, columns in INPUTS.items():
-        reason = _too_few(y) or _nothing_to_learn(learned_from, columns)
+        reason = _too_few(y) or nothing_to_learn(learned_from, columns)
         if reason:
             why_not[inputs] = reason
         elif rows.split == OUT_OF_FOLD:
             scores[inputs] = _out_of_fold(rows, columns, seed=seed)
         else:
-            scores[inputs] = _answers(learned_from, y, rows.table, columns, seed=seed)
+            scores[inputs] = answers_of_trees(learned_from, y, rows.table, columns, seed=seed)
     return Scores(of=scores, why_not=why_not)
 
 
@@ -102,24 +101,5 @@ def _out_of_fold(rows: Rows, columns: tuple[str, ...], *, seed: int) -> Floats:
     for held_out in np.unique(fold):
         inside = fold == held_out
         learned_from, asked = rows.table.filter(~inside), rows.table.filter(inside)
-        score[inside] = _answers(learned_from, rows.positive[~inside], asked, columns, seed=seed)
+        score[inside] = answers_of_trees(learned_from, rows.positive[~inside], asked, columns, seed=seed)
     return score
-
-
-def _answers(
-    learned_from: pl.DataFrame, y: Bools, asked: pl.DataFrame, columns: tuple[str, ...], *, seed: int
-) -> Floats:
-    """Log-odds, so that out of fold the answers of different folds keep their distances."""
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-        from threadpoolctl import threadpool_limits  # comes with scikit-learn
-    except ImportError as error:
-        raise MissingExtraError("the baseline without pixels", "data", "scikit-learn") from error
-    names = list(dict.fromkeys((*columns, "source", "centre")))
-    both = pl.concat([learned_from.select(names), asked.select(names)])
-    features = np.column_stack([_as_numbers(_values(both, column)) for column in columns])
-    is_category = [column != "age" for column in columns]
-    trees = HistGradientBoostingClassifier(categorical_features=is_category, random_state=seed, **_TREES)
-    with threadpool_limits(limits=1):  # on a busy machine the threads of so small a fit wait for each other
-        trees.fit(features[: len(y)], y)
-        return np.asarray(trees.decision_function(features[len(y) :]), np.float64)

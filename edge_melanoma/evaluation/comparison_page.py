@@ -46,7 +46,9 @@ def to_markdown(comparison: Comparison) -> str:
     parts = [f"# {_title(comparison)}", _in_short(comparison)]
     if comparison.synthetic:
         parts.insert(1, f"**{SYNTHETIC_BANNER}**")
-    parts += [markdown_table(*_metric_table(comparison)), "Differences to the first, under the same draws:"]
+    parts.append(markdown_table(*_metric_table(comparison)))
+    parts += [text for text in (_without_rule(comparison),) if text]
+    parts.append("Differences to the first, under the same draws:")
     parts.append(markdown_table(*_difference_table(comparison)))
     costs = _cost_table(comparison)
     if costs:
@@ -64,6 +66,8 @@ def draw(comparison: Comparison) -> str:
     png = drawings.forest(aucs, label="ROC-AUC, interval", reference=reference, synthetic=comparison.synthetic)
     page.plot(png, alt="the AUC of each model with its interval; a dashed line at the first")
     page.table(*_metric_table(comparison))
+    if lacking := _without_rule(comparison):
+        page.note(lacking, tone="warn")
     page.heading("Differences to the first")
     page.paragraph(
         f"Each model less `{first.name}`. Both are measured under the same draws, so these intervals are narrower than "
@@ -71,10 +75,15 @@ def draw(comparison: Comparison) -> str:
         "no proof that they are equal."
     )
     page.table(*_difference_table(comparison))
+    mcnemar = (
+        " McNemar: the same for the number of right decisions, from the pictures on which exactly one of the two is "
+        "right; each model decides by its own threshold."
+        if any(standing.mcnemar for standing in comparison.standings)
+        else ""
+    )
     page.paragraph(
-        "DeLong: the chance of so large a difference in AUC between equal models. McNemar: the same for the number of "
-        "right decisions, from the pictures on which exactly one of the two is right; each model decides by its own "
-        "threshold. The p-values are not corrected for the number of models."
+        f"DeLong: the chance of so large a difference in AUC between equal models.{mcnemar} The p-values are not "
+        "corrected for the number of models."
     )
     _add_costs(page, comparison)
     with page.details("How it was measured"):
@@ -141,11 +150,21 @@ def _difference_table(comparison: Comparison) -> tuple[list[str], list[list[Cell
     rows: list[list[Cell]] = [
         [f"Δ {TITLES[name]}", *(whole(standing.differences.get(name)) for standing in others)]
         for name in _shown(comparison.standings)
+        if any(name in standing.differences for standing in others)
     ]
     rows.append(["DeLong, AUC: p", *("–" if s.delong is None else _p(s.delong.p) for s in others)])
-    rows.append(["McNemar, decisions: p (only it right : only the first)", *(_test(s.mcnemar) for s in others)])
-    rows.append(["McNemar, decisions on positives", *(_test(s.mcnemar_positive) for s in others)])
+    if any(standing.mcnemar for standing in others):
+        rows.append(["McNemar, decisions: p (only it right : only the first)", *(_test(s.mcnemar) for s in others)])
+        rows.append(["McNemar, decisions on positives", *(_test(s.mcnemar_positive) for s in others)])
     return ["", *(standing.name for standing in others)], rows
+
+
+def _without_rule(comparison: Comparison) -> str:
+    """Who decides nothing, so that its decisions cannot be compared; empty where all do."""
+    names = [f"`{s.name}`" for s in comparison.standings if "refer.sensitivity" not in s.metrics]
+    if not names:
+        return ""
+    return f"{' and '.join(names)}: no decision rule, so decisions and probabilities are not compared with it."
 
 
 def _test(found: McNemar | None) -> str:

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_melanoma.decision import logit
 from edge_melanoma.metrics import Bin, Estimate, NetBenefit, Rate
-from edge_melanoma.plots import _INK, _LINE, _SOFT, AMBER, BLUE, GREY, ORANGE, _drawing, require_matplotlib
+from edge_melanoma.plots import AMBER, BLUE, GREY, INK, LINE, ORANGE, SOFT, drawing, require_matplotlib
 
 Floats = NDArray[np.float64]
 _WIDTH_IN, _HEIGHT_IN = 4.9, 3.7
 _DASHES: Any = (0, (4, 3))
-# (probability, how it is written) on an axis of log-odds
-_TICKS = (
-    *((0.0001, "0.01 %"), (0.001, "0.1 %"), (0.01, "1 %"), (0.1, "10 %"), (0.5, "50 %")),
-    *((0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")),
+# on an axis of log-odds: the first of these of which three fall onto it
+_PROBABILITIES = (
+    (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999),
+    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998),
+    (0.001, 0.002, 0.003, *(n / 200 for n in range(1, 10)), *(n / 20 for n in range(1, 20)), 0.96, 0.97, 0.98, 0.99),
 )
 
 
@@ -35,10 +37,10 @@ def _plane(
     height_in: float = _HEIGHT_IN,
 ) -> Iterator[Any]:
     """An axis with a grid both ways."""
-    with _drawing(width_in, height_in, title=title, label=x, synthetic=synthetic, png=png) as axis:
+    with drawing(width_in, height_in, title=title, label=x, synthetic=synthetic, png=png) as axis:
         axis.set_ylabel(y)
         axis.grid(True, axis="both")
-        axis.tick_params(labelcolor=_SOFT)
+        axis.tick_params(labelcolor=SOFT)
         yield axis
 
 
@@ -53,7 +55,7 @@ def roc_curve(
     png = io.BytesIO()
     with _plane(title="ROC", x="1 − specificity", y="sensitivity", synthetic=synthetic, png=png) as axis:
         axis.fill_between(*band, color=BLUE, alpha=0.15, linewidth=0, label="interval")
-        axis.plot([0, 1], [0, 1], color=_SOFT, linewidth=0.8, linestyle=_DASHES, label="chance")
+        axis.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=_DASHES, label="chance")
         axis.plot(*points, color=BLUE, linewidth=1.6)
         _mark(axis, marks, offsets=((4, -11), (2, 6)))
         _unit_square(axis)
@@ -70,7 +72,7 @@ def precision_recall_curve(
         title="Precision and recall", x="recall (sensitivity)", y="precision (PPV)", synthetic=synthetic, png=png
     ) as axis:
         axis.axhline(
-            prevalence, color=_SOFT, linewidth=0.8, linestyle=_DASHES, label=f"chance: {100 * prevalence:.1f} %"
+            prevalence, color=SOFT, linewidth=0.8, linestyle=_DASHES, label=f"chance: {100 * prevalence:.1f} %"
         )
         axis.plot(*points, color=BLUE, linewidth=1.6)
         _mark(axis, marks, offsets=((6, 3), (-22, -10)))
@@ -86,7 +88,7 @@ def reliability_curve(bins: Sequence[Bin], *, synthetic: bool) -> bytes:
     rates = [found.observed for found in bins]
     top = min(1.0, 1.05 * max([*said, *(rate.high for rate in rates)]))
     with _plane(title="Reliability", x="said", y="observed", synthetic=synthetic, png=png) as axis:
-        axis.plot([0, top], [0, top], color=_SOFT, linewidth=0.8, linestyle=_DASHES, label="as it should be")
+        axis.plot([0, top], [0, top], color=SOFT, linewidth=0.8, linestyle=_DASHES, label="as it should be")
         for x, rate in zip(said, rates, strict=True):
             axis.plot([x, x], [rate.low, rate.high], color=BLUE, linewidth=1.2, alpha=0.55)
         axis.plot(said, [rate.value for rate in rates], "o", color=BLUE, markersize=4, label="pictures, with interval")
@@ -106,7 +108,7 @@ def decision_curve(found: NetBenefit, *, synthetic: bool) -> bytes:
     ) as axis:  # fmt: skip
         at = found.thresholds
         axis.plot(at, 100 * found.refer_all, color=AMBER, linewidth=1.2, label="refer all")
-        axis.axhline(0, color=_SOFT, linewidth=1.2, label="refer none")
+        axis.axhline(0, color=SOFT, linewidth=1.2, label="refer none")
         axis.plot(at, 100 * found.model, color=BLUE, linewidth=1.8, label="refer by the model")
         highest = max(100 * float(found.model.max()), 100 * float(found.refer_all.max()), 0.1)
         axis.set_ylim(-0.25 * highest, 1.1 * highest)
@@ -146,16 +148,14 @@ def score_histogram(
             axis.hist(values, edges, weights=weights, color=colour, alpha=0.55, label=f"{name} ({len(values):,})")
         for (name, at), side in zip(thresholds.items(), (("right", -3), ("left", 3)), strict=False):
             if edges[0] <= at <= edges[-1]:
-                axis.axvline(at, color=_INK, linewidth=1, linestyle=_DASHES)
+                axis.axvline(at, color=INK, linewidth=1, linestyle=_DASHES)
                 axis.annotate(
                     name, (at, 0.99), (side[1], 0), xycoords=("data", "axes fraction"), textcoords="offset points",
                     va="top", ha=side[0], size=7.5,
                 )  # fmt: skip
         axis.margins(y=0.2)
-        ticks = [(np.log(p / (1 - p)), text) for p, text in _TICKS]
-        shown = [(at, text) for at, text in ticks if edges[0] <= at <= edges[-1]]
-        axis.set_xticks([at for at, _ in shown], [text for _, text in shown])
-        axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        _name_probabilities(axis, edges[0], edges[-1])
+        axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
         axis.legend(loc="upper right")
     return png.getvalue()
 
@@ -171,7 +171,7 @@ def matrix(counts: NDArray[np.int64], names: Sequence[str], *, synthetic: bool) 
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="equal")
         axis.grid(False)
         for row, column in np.ndindex(counts.shape):
-            colour = "white" if share[row, column] > 0.55 else _INK
+            colour = "white" if share[row, column] > 0.55 else INK
             text = f"{counts[row, column]:,}\n{100 * share[row, column]:.0f} %"
             axis.text(column, row, text, ha="center", va="center", color=colour, size=7)
         axis.set_xticks(range(len(names)), names)
@@ -190,7 +190,7 @@ def forest(
 ) -> bytes:
     """A dot with its interval for each row; a row without one is a heading, or too few to say."""
     png = io.BytesIO()
-    with _drawing(width_in, 0.55 + 0.21 * len(rows), title=title, label=label, synthetic=synthetic, png=png) as axis:
+    with drawing(width_in, 0.55 + 0.21 * len(rows), title=title, label=label, synthetic=synthetic, png=png) as axis:
         for place, (name, found) in enumerate(rows):
             if found is None or found.value != found.value:
                 continue
@@ -198,7 +198,7 @@ def forest(
             axis.plot([found.low, found.high], [place, place], color=colour, linewidth=1.8)
             axis.plot(found.value, place, "o", color=colour, markersize=4.5)
         if reference is not None:
-            axis.axvline(reference, color=_SOFT, linewidth=0.9, linestyle=_DASHES)
+            axis.axvline(reference, color=SOFT, linewidth=0.9, linestyle=_DASHES)
         axis.set_yticks(np.arange(len(rows)), [name for name, _ in rows])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.margins(x=0.05)
@@ -215,7 +215,7 @@ def scatter(
     png = io.BytesIO()
     with _plane(title="", x=label, y="AUC", synthetic=synthetic, png=png, width_in=_WIDTH_IN) as axis:
         line = sorted((points[name][0], points[name][1].value) for name in frontier)
-        axis.plot([x for x, _ in line], [auc for _, auc in line], color=_LINE, linewidth=4, solid_capstyle="round")
+        axis.plot([x for x, _ in line], [auc for _, auc in line], color=LINE, linewidth=4, solid_capstyle="round")
         for name, (x, auc) in points.items():
             colour = BLUE if name in frontier else GREY
             axis.plot([x, x], [auc.low, auc.high], color=colour, linewidth=1.2, alpha=0.6)
@@ -232,7 +232,7 @@ def scatter(
 def _mark(axis: Any, marks: Mapping[str, tuple[float, float]], *, offsets: Sequence[tuple[int, int]]) -> None:
     for (name, (x, y)), offset in zip(marks.items(), offsets, strict=False):
         axis.plot(x, y, "o", color=ORANGE, markersize=5, zorder=3)
-        axis.annotate(name, (x, y), offset, textcoords="offset points", color=_INK, size=7.5)
+        axis.annotate(name, (x, y), offset, textcoords="offset points", color=INK, size=7.5)
 
 
 def _unit_square(axis: Any) -> None:
@@ -240,6 +240,16 @@ def _unit_square(axis: Any) -> None:
     axis.set_ylim(-0.01, 1.01)
 
 
+def _name_probabilities(axis: Any, low: float, high: float) -> None:
+    """Ticks on an axis of log-odds."""
+    for places in _PROBABILITIES:
+        shown = [(logit(p), f"{100 * p:.3g} %") for p in places if low <= logit(p) <= high]
+        if len(shown) >= 3:
+            break
+    axis.set_xticks([at for at, _ in shown], [text for _, text in shown])
+
+
 def _in_per_cent(axis: Any) -> None:
+    """Both axes are shares."""
     for one in (axis.xaxis, axis.yaxis):
         one.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")

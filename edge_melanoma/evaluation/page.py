@@ -148,7 +148,13 @@ def _add_counts(page: Page, evaluation: Evaluation) -> None:
         for name in ("sensitivity", "specificity", "ppv", "npv"):
             rate = getattr(point, name)
             rows.append(
-                [f"`{point.name}` ({what})", words.OF_DECISION[name][0], str(rate), f"{rate.successes:,}", rate.trials]
+                [
+                    f"`{point.name}` ({what})",
+                    words.OF_DECISION[name][0],
+                    whole(rate),
+                    f"{rate.successes:,}",
+                    rate.trials,
+                ]
             )
     page.table(
         ["threshold", "rate", f"value ({level} % interval)", "hits", "of"],

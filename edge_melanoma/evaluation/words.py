@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_melanoma.metrics import Estimate
+from edge_melanoma.metrics import Estimate, Rate
 from edge_melanoma.metrics.estimate import shown, span
 
 WITHOUT_THRESHOLD: Mapping[str, tuple[str, str]] = {
@@ -63,9 +63,9 @@ def value(estimate: Estimate | None) -> str:
     return "–" if estimate is None else shown(estimate.value)
 
 
-def whole(estimate: Estimate | None) -> str:
+def whole(found: Estimate | Rate | None) -> str:
     """Value and interval."""
-    return "–" if estimate is None else str(estimate)
+    return "–" if found is None or found.value != found.value else str(found)
 
 
 def interval(estimate: Estimate | None, *, bca: bool = False) -> str:
