@@ -19,7 +19,7 @@ from edge_melanoma.calibration import CalibrationRecipe, fit_rule  # noqa: E402
 from edge_melanoma.cli.compare import compare as verb  # noqa: E402
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError  # noqa: E402
 from edge_melanoma.evaluation import compare, evaluate, write_comparison  # noqa: E402
-from edge_melanoma.evaluation.comparison_page import frontier  # noqa: E402
+from edge_melanoma.evaluation.comparison_page import frontier, to_markdown  # noqa: E402
 from edge_melanoma.evaluation.result import METRICS_FILE, PREDICTIONS_FILE  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.metrics import Estimate  # noqa: E402
@@ -185,6 +185,20 @@ def test_a_model_without_a_rule_is_compared_on_what_needs_none(table: Any, runs:
     assert found.delong is not None
 
 
+def test_a_table_has_no_row_without_a_figure_and_says_who_has_no_rule(
+    comparison: Any, table: Any, runs: Path, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "bare", table, made_up.predict(table, MEL, seed=4), with_rule=False)
+    text = to_markdown(compare([tmp_path / "bare", runs / "good"], **QUICK))
+    assert "`bare`: no decision rule" in text
+    differences = text.partition("Differences to the first")[2]
+    assert "Δ ROC-AUC" in differences
+    assert "sensitivity of refer" not in differences
+    assert "McNemar" not in differences
+    assert "no decision rule" not in to_markdown(comparison)
+    assert "McNemar" in to_markdown(comparison)
+
+
 def test_models_of_one_name_are_told_apart(table: Any, runs: Path, tmp_path: Path) -> None:
     twin = write_run(tmp_path / "good", table, made_up.predict(table, MEL, seed=9))
     names = [standing.name for standing in compare([runs / "good", twin], **QUICK).standings]
@@ -194,7 +208,7 @@ def test_models_of_one_name_are_told_apart(table: Any, runs: Path, tmp_path: Pat
 def test_what_is_no_evaluation_is_refused_with_what_would_be(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="1 given: two or more"):
         compare([runs / "good"])
-    with pytest.raises(ArtifactError, match=r"is no evaluation and holds no evaluation-val; .*evaluate .*--split val"):
+    with pytest.raises(ArtifactError, match=r"is no evaluation and has no evaluation-val; .*evaluate .*--split val"):
         compare([runs / "good", runs / "better"], split="val")
     with pytest.raises(ArtifactError, match="does not exist"):
         compare([runs / "good", tmp_path / "nowhere"])

@@ -28,7 +28,9 @@ from edge_melanoma.evaluation import (  # noqa: E402
     select_rows,
     write_evaluation,
 )
+from edge_melanoma.evaluation.words import whole  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
+from edge_melanoma.metrics import wilson  # noqa: E402
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
@@ -227,6 +229,15 @@ def test_out_of_fold_rows_are_all_measured_and_the_baseline_too(table: Any, pred
         evaluated(table, predictions.drop("fold"), split="oof")
 
 
+def test_what_only_one_fold_tells_does_not_stop_the_baseline(table: Any, predictions: Any) -> None:
+    """The trees refuse a column without two values, which is what the other folds' rows have to offer here."""
+    sparse = table.with_columns(
+        age=pl.when(pl.col("fold") == 0).then("age"), sex=pl.lit(None, pl.String), site=pl.lit(None, pl.String)
+    )
+    found = evaluated(sparse, predictions, split="oof", without_pixels=True)
+    assert "age, sex, site" in found.baseline.auc
+
+
 # --- what must not pass ---
 
 
@@ -367,8 +378,15 @@ def written(evaluation: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
     log_test_opening(run, {"seen": {}})
     log_test_opening(run, {"seen": {}})
-    assert write_evaluation(evaluation, run / "evaluation-test", run_folder=run) == 3
+    assert write_evaluation(evaluation, run / "evaluation-test", home=run) == 3
     return run / "evaluation-test"
+
+
+def test_what_cannot_be_measured_is_one_dash() -> None:
+    of_none = wilson(0, 0)  # the predictive value where nobody is called negative
+    assert str(of_none.value) == "nan"
+    assert whole(of_none) == whole(None) == "–"
+    assert whole(wilson(1, 2)).startswith("0.500 (")
 
 
 def test_an_evaluation_is_a_folder_with_page_numbers_and_predictions(evaluation: Any, written: Path) -> None:
@@ -411,7 +429,7 @@ def test_every_look_at_the_test_part_is_logged_and_no_other(evaluation: Any, wri
     assert set(looks[2]) == {"when", "who", "host", "index_sha256", "model_sha256", "task", "rows", "seen"}
     assert looks[2]["seen"]["roc_auc"] == pytest.approx(evaluation.image.metrics["roc_auc"].value, abs=1e-6)
     elsewhere = replace(evaluation, split="val")
-    assert write_evaluation(elsewhere, tmp_path / "evaluation-val", run_folder=tmp_path) is None
+    assert write_evaluation(elsewhere, tmp_path / "evaluation-val", home=tmp_path) is None
     assert looks_at_test(tmp_path) == []
 
 
@@ -419,7 +437,7 @@ def test_an_existing_folder_is_refused_before_the_test_part_is_opened(evaluation
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
     with pytest.raises(ArtifactError, match="exists already"):
-        write_evaluation(evaluation, tmp_path / "out", run_folder=tmp_path)
+        write_evaluation(evaluation, tmp_path / "out", home=tmp_path)
     assert looks_at_test(tmp_path) == []
 
 

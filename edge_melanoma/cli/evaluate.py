@@ -7,16 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from edge_melanoma.cli.options import Force, Json, Roots, Workers
+from edge_melanoma.cli.options import BootstrapSeed, Force, Json, Roots, Rounds, Workers
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="What `edge-melanoma train` wrote.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="What `edge-melanoma train` or `convert` wrote.")],
     data: Annotated[Path, typer.Option("--data", metavar="INDEX", help="A split index, or an external one.")],
     split: Annotated[str, typer.Option(help="test, val, calibration, or oof for a training with --folds.")] = "test",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Where to write.", show_default="RUN/evaluation-SPLIT"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Where to write.",
+            show_default="beside or in what is judged",
+        ),
     ] = None,
     sensitivity: Annotated[float, typer.Option(help="The refer threshold finds this share of the positives.")] = 0.95,
     low_sensitivity: Annotated[float, typer.Option(help="The low threshold misses less: this share is found.")] = 0.99,
@@ -28,8 +34,8 @@ def evaluate(
         bool, typer.Option("--allow-few", help="Choose thresholds on fewer than 10 positives.")
     ] = False,
     allow_leaks: Annotated[bool, typer.Option("--allow-leaks", help="Go on although training saw these rows.")] = False,
-    rounds: Annotated[int, typer.Option(min=100, help="Bootstrap rounds.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    rounds: Rounds = 2000,
+    seed: BootstrapSeed = 0,
     root: Roots = None,
     workers: Workers = None,
     force: Force = False,
@@ -47,6 +53,7 @@ def evaluate(
         from edge_melanoma.calibration import CalibrationRecipe
         from edge_melanoma.cli.data.reading import open_index
         from edge_melanoma.evaluation import run as stage
+        from edge_melanoma.evaluation.result import evaluation_folder
 
     recipe = CalibrationRecipe(
         refer_sensitivity=sensitivity,
@@ -56,7 +63,7 @@ def evaluate(
         rounds=rounds,
         seed=seed,
     )
-    folder = out or run / f"evaluation-{split}"
+    folder = out or evaluation_folder(run, split)
     with progress_bar("reading pictures") as on_progress:
         judged = stage.run(
             run,

@@ -1,7 +1,7 @@
 """Predictions in, an evaluation out: every figure with the interval that a dermatology researcher would ask for.
 
     evaluation = evaluate(predictions, index.table, task("mel"), rule, split="test")
-    write_evaluation(evaluation, run / "evaluation-test", run_folder=run)
+    write_evaluation(evaluation, run / "evaluation-test", home=run)
     write_comparison(compare([first, second]), out)
 
 NumPy, polars and matplotlib; never TensorFlow. The same code measures the float model, the int8 one, and a device.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_melanoma.decision import DecisionRule, positive_classes, positive_log_odds
 from edge_melanoma.errors import ArtifactError, DataError
-from edge_melanoma.evaluation.result import KIND, METRICS_FILE, PREDICTIONS_FILE
+from edge_melanoma.evaluation.result import KIND, METRICS_FILE, PREDICTIONS_FILE, evaluation_folder
 from edge_melanoma.evaluation.rows import Bools, Floats, told
 from edge_melanoma.output import read_origin
 
@@ -82,15 +82,15 @@ def read_contestants(folders: Sequence[Path], *, split: str, common_rows: bool) 
 
 
 def find_evaluation(folder: Path, split: str) -> Path:
-    """The evaluation that a folder is, or that a run holds for a part."""
-    for candidate in (folder, folder / f"evaluation-{split}"):
+    """The evaluation that a folder is, or that a run holds or a bundle has beside it for a part."""
+    for candidate in (folder, evaluation_folder(folder, split)):
         note = read_origin(candidate)
         if note is not None and note["kind"] == KIND:
             return candidate
     if not folder.exists():
         raise ArtifactError(f"{folder}: does not exist; name an evaluation, or a run that has one")
     raise ArtifactError(
-        f"{folder}: is no evaluation and holds no evaluation-{split}; make one with: "
+        f"{folder}: is no evaluation and has no evaluation-{split}; make one with: "
         f"edge-melanoma evaluate {folder} --data INDEX --split {split}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,6 +23,12 @@ from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 KIND = "evaluation"
 METRICS_FILE, PREDICTIONS_FILE, PAGE_FILE = "metrics.json", "predictions.parquet", "index.html"
 HEADLINE = ("roc_auc", "pauc80", "average_precision", "refer.sensitivity", "refer.specificity")
+
+
+def evaluation_folder(subject: Path, split: str) -> Path:
+    """Where the evaluation of a run lies, inside it, and that of a bundle, beside it."""
+    name = f"evaluation-{split}"
+    return subject.with_suffix(f".{name}") if subject.suffix == ".tflite" else subject / name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""A run, or the folds of one recipe, judged on one part of an index; its rule comes from the calibration part alone."""
+"""A run, the folds of one recipe, or a bundle, judged on one part of an index.
+
+The rule of a run comes from the calibration part alone; a bundle brings its own.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import polars as pl
 
 from edge_melanoma.calibration import CalibrationRecipe, fit_rule
 from edge_melanoma.data.index import Index, read_index
-from edge_melanoma.data.parts import make_parts, with_fold
+from edge_melanoma.data.parts import Parts, make_parts, with_fold
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.errors import DataError, EdgeMelanomaError, RecipeError
 from edge_melanoma.evaluation.evaluating import ceiling_of, evaluate
@@ -20,6 +23,7 @@ from edge_melanoma.evaluation.predicting import Forward, predict_rows
 from edge_melanoma.evaluation.result import Evaluation
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD
 from edge_melanoma.evaluation.writing import write_evaluation
+from edge_melanoma.labels import Task
 from edge_melanoma.output import check_vacant, read_origin
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.run_folder import FOLDS, Run, keep_rule, open_folds, open_run, read_rule
@@ -36,7 +40,7 @@ class Judged:
 
 
 def run(
-    folder: Path,
+    subject: Path,
     index: Index,
     out: Path,
     *,
@@ -49,32 +53,97 @@ def run(
     workers: int | None = None,
     on_progress: OnProgress = silent,
 ) -> Judged:
-    """Evaluate the run (or, with split `oof`, the folds) in `folder`."""
+    """Evaluate the run, the bundle or, with split `oof`, the folds at `subject`."""
     check_vacant(out, kind="evaluation", force=force)
+    work = _Work(index=index, calibration=calibration, workers=workers, on_progress=on_progress)
+    found = _of_bundle(subject, work, split) if subject.is_file() else _of_runs(subject, work, split)
+    evaluation = evaluate(
+        found.predictions,
+        index.table,
+        found.task,
+        found.rule,
+        split=split,
+        seed=seed,
+        rounds=rounds,
+        fitted_on=found.fitted_on,
+        synthetic_ceiling=ceiling_of(found.task, index.roots),
+        allow_leaks=allow_leaks,
+        model=found.model,
+        about={"run": subject.name, "index_sha256": index.sha256},
+    )
+    look = write_evaluation(evaluation, out, force=force, home=subject)
+    return Judged(evaluation=evaluation, out=out, look=look, remarks=found.remarks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a subject said of the pictures, and what is known of it."""
+
+    predictions: pl.DataFrame
+    rule: DecisionRule | None
+    remarks: tuple[str, ...]
+    task: Task
+    fitted_on: pl.DataFrame | None  # what it learned from, where that is another index
+    model: dict[str, Any]
+
+
+def _of_runs(folder: Path, work: _Work, split: str) -> _Found:
     note = read_origin(folder)
     is_folds = note is not None and note["kind"] == FOLDS
     if is_folds != (split == OUT_OF_FOLD):
         wanted = "folds are evaluated with --split oof" if is_folds else "--split oof needs a training with --folds"
         raise RecipeError(f"{folder}: {wanted}")
-    work = _Work(index=index, calibration=calibration, workers=workers, on_progress=on_progress)
     runs = open_folds(folder) if is_folds else (open_run(folder),)
     predictions, rule, remarks = work.out_of_fold(folder, runs) if is_folds else work.one_part(runs[0], split)
-    evaluation = evaluate(
-        predictions,
-        index.table,
-        runs[0].task,
-        rule,
-        split=split,
-        seed=seed,
-        rounds=rounds,
-        fitted_on=_fitted_on(runs[0], index),
-        synthetic_ceiling=ceiling_of(runs[0].task, index.roots),
-        allow_leaks=allow_leaks,
+    return _Found(
+        predictions=predictions,
+        rule=rule,
+        remarks=tuple(remarks),
+        task=runs[0].task,
+        fitted_on=_fitted_on(runs[0], work.index),
         model=_model_facts(runs),
-        about={"run": folder.name, "index_sha256": index.sha256},
     )
-    look = write_evaluation(evaluation, out, force=force, run_folder=folder)
-    return Judged(evaluation=evaluation, out=out, look=look, remarks=tuple(remarks))
+
+
+def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
+    from edge_melanoma.bundle import open_bundle
+    from edge_melanoma.runtime import Model
+    from edge_melanoma.trial import check_in_child
+
+    bundle = open_bundle(path)
+    check_in_child(bundle.model, name=bundle.name)
+    facts, data = bundle.manifest.model, bundle.manifest.data
+    parts = make_parts(work.index, bundle.task, needed=())
+    rows = work.rows_of(parts, split)
+    forward = Model(bundle.model, name=bundle.name).logits
+    predictions = predict_rows(
+        forward,
+        bundle.contract,
+        bundle.task,
+        work.index,
+        rows,
+        workers=work.workers,
+        on_progress=work.on_progress,
+    )
+    elsewhere = (
+        f"the bundle was trained on another index ({data.index_sha256[:12]}), which it does not bring along: whether "
+        "it has seen pictures of this one cannot be told"
+    )
+    return _Found(
+        predictions=predictions,
+        rule=bundle.rule,
+        remarks=(*parts.remarks, *([elsewhere] if data.index_sha256 != work.index.sha256 else [])),
+        task=bundle.task,
+        fitted_on=None,
+        model={
+            "name": facts.name,
+            "size": bundle.contract.width,
+            "parameters": facts.parameters,
+            "macs": facts.macs,
+            "size_bytes": bundle.size_bytes,
+            "sha256": bundle.sha256,
+        },
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +157,13 @@ class _Work:
         parts = make_parts(self.index, run.task, needed=())
         model = _forward(run)
         rule, remarks = self._rule(run, model)
+        return self._predict(model, run, self.rows_of(parts, split)), rule, [*parts.remarks, *remarks]
+
+    def rows_of(self, parts: Parts, split: str) -> pl.DataFrame:
+        """The rows of a part, which must have some."""
         if not len(parts.rows.get(split, ())):
             raise DataError(f"{self.index.folder}: has no pictures in the part {split}; split with that share above 0")
-        return self._predict(model, run, parts.table[parts.rows[split]]), rule, [*parts.remarks, *remarks]
+        return parts.table[parts.rows[split]]
 
     def _rule(self, run: Run, model: Forward) -> tuple[DecisionRule | None, list[str]]:
         """The run's rule; fitted once, on the calibration part of the index that it was trained on, and kept."""
@@ -114,7 +187,7 @@ class _Work:
         except DataError as error:
             return None, [f"no temperature and no thresholds: {error}"]
         keep_rule(run.folder, rule)
-        return rule, list(rule.fitted_on["remarks"])
+        return rule, []  # the evaluation tells what the rule has to say
 
     def out_of_fold(self, folder: Path, runs: tuple[Run, ...]) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
         """Every picture by the model that held it out; the rule from the pictures that calibrated each fold."""
@@ -141,7 +214,7 @@ class _Work:
         except DataError as error:
             return pl.concat(tested), None, [f"no temperature and no thresholds: {error}"]
         keep_rule(folder, rule)
-        return pl.concat(tested), rule, list(rule.fitted_on["remarks"])
+        return pl.concat(tested), rule, []
 
     def _predict(self, model: Forward, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
         return predict_rows(

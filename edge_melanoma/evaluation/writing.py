@@ -26,15 +26,13 @@ from edge_melanoma.plots import require_matplotlib
 TEST_LOG_FILE = "test_opened.json"
 
 
-def write_evaluation(
-    evaluation: Evaluation, out: Path, *, force: bool = False, run_folder: Path | None = None
-) -> int | None:
-    """Write the evaluation to `out`; a look at the test part is logged in the run, and its number is returned."""
+def write_evaluation(evaluation: Evaluation, out: Path, *, force: bool = False, home: Path | None = None) -> int | None:
+    """Write the evaluation to `out`; a look at the test part is logged at `home`, and its number is returned."""
     require_matplotlib()
     check_vacant(out, kind=KIND, force=force)
     look = None
-    if evaluation.split == "test" and run_folder is not None:
-        look = log_test_opening(run_folder, describe_look(evaluation))
+    if evaluation.split == "test" and home is not None:
+        look = log_test_opening(home, describe_look(evaluation))
     with new_folder(out, kind=KIND, force=force) as (draft, about):
         write_json(draft / METRICS_FILE, {**evaluation.to_json(), "test_look": look})
         evaluation.predictions.write_parquet(draft / PREDICTIONS_FILE)
@@ -63,29 +61,34 @@ def describe_look(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def log_test_opening(run_folder: Path, facts: Mapping[str, Any]) -> int:
-    """Add a look at the test part to the run's log; returns the number of the look, the first being 1.
+def log_test_opening(home: Path, facts: Mapping[str, Any]) -> int:
+    """Add a look at the test part to the log of a run or a bundle; returns the number of the look, the first being 1.
 
     A figure that was looked at ten times while choices were made is no longer that of unseen pictures.
     """
-    path = run_folder / TEST_LOG_FILE
-    if not run_folder.is_dir():
-        raise ArtifactError(f"{run_folder}: is no folder; the log of test looks belongs into the folder of the run")
+    if not home.exists():
+        raise ArtifactError(f"{home}: does not exist; the log of test looks belongs into a run or beside a bundle")
+    path = _log_of(home)
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "who": _who(),
         "host": platform.node(),
         **facts,
     }
-    with _alone(run_folder):
-        looks = [*looks_at_test(run_folder), entry]
+    with _alone(path.parent):
+        looks = [*looks_at_test(home), entry]
         write_json(path, looks)
     return len(looks)
 
 
-def looks_at_test(run_folder: Path) -> list[dict[str, Any]]:
+def _log_of(home: Path) -> Path:
+    """In the folder of a run; beside a bundle, which is a file."""
+    return home / TEST_LOG_FILE if home.is_dir() else home.with_suffix(f".{TEST_LOG_FILE}")
+
+
+def looks_at_test(home: Path) -> list[dict[str, Any]]:
     """All looks at the test part so far."""
-    path = run_folder / TEST_LOG_FILE
+    path = _log_of(home)
     try:
         looks = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
