@@ -28,8 +28,10 @@ demo: $(SETUP)
 	$(TOOL) data eda $(DEMO)/split
 	$(TOOL) train quick --data $(DEMO)/split --out $(DEMO)/run --force
 	$(TOOL) evaluate $(DEMO)/run --data $(DEMO)/split --split test --force
-	@printf '\nLook at $(DEMO)/run/evaluation-test/index.html, $(DEMO)/run/curves.png, $(DEMO)/split/eda/index.html\n'
-	@printf 'and $(DEMO)/index/audit/index.html\n'
+	$(TOOL) convert $(DEMO)/run --int8 --recipe demo --out $(DEMO)/model.tflite --force
+	$(TOOL) verify $(DEMO)/model.tflite
+	@printf '\nLook at $(DEMO)/run/evaluation-test/index.html, $(DEMO)/model.report/index.html, $(DEMO)/run/curves.png,\n'
+	@printf '$(DEMO)/split/eda/index.html and $(DEMO)/index/audit/index.html\n'
 
 test: $(SETUP)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,8 +30,15 @@ _DISTRIBUTIONS = {
     "tfmot": "tensorflow-model-optimization",
     "numpy": "numpy",
 }
+_NEEDED_FOR = {
+    "tensorflow": ("training", "tensorflow"),
+    "tf_keras": ("training", "tf-keras"),
+    "tensorflow_model_optimization": ("quantisation-aware training", "tensorflow-model-optimization"),
+}
 _NO_GPU = b"" if Path("/dev/nvidiactl").exists() else rb"|E0000 .*cuInit"
-_ROUTINE = re.compile(rb"I0000 |WARNING: All log messages before absl|To enable the following instructions:" + _NO_GPU)
+_ROUTINE = re.compile(
+    rb"I0000 |WARNING: All log messages before absl|To enable the following instructions:|fully_quantize: " + _NO_GPU
+)
 
 
 @cache
@@ -50,6 +58,25 @@ def keras() -> Any:
     tensorflow()
     with quiet_native_log():
         return _import("tf_keras")
+
+
+@cache
+def model_optimization() -> Any:
+    """The module `tensorflow_model_optimization`: wrappers and quantisers for quantisation-aware training."""
+    keras()
+    with warnings.catch_warnings(), quiet_native_log():
+        # it compares versions with distutils while it is imported; nothing a user could do about it
+        warnings.filterwarnings("ignore", "distutils Version classes are deprecated", DeprecationWarning)
+        return _import("tensorflow_model_optimization")
+
+
+@cache
+def lite_quantiser() -> Any:
+    """The converter's own step from measured ranges to integers: `convert` calls it, and it alone takes a list of
+    operators that are to stay float."""
+    tensorflow()
+    with quiet_native_log():
+        return importlib.import_module("tensorflow.lite.python.convert").mlir_quantize
 
 
 def _prepare_environment() -> None:
@@ -92,7 +119,8 @@ def _import(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != name:  # it is there, and something that it needs is not: not ours to explain away
             raise
-        raise MissingExtraError("training", "train", "tensorflow" if name == "tensorflow" else "tf-keras") from error
+        purpose, distribution = _NEEDED_FOR[name]
+        raise MissingExtraError(purpose, "train", distribution) from error
 
 
 def set_seeds(seed: int) -> None:

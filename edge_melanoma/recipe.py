@@ -40,6 +40,24 @@ def read_recipe(path: Path, kind: type[Recipe], *, changes: Mapping[str, Any] | 
     return make_recipe(table, kind, where=str(path))
 
 
+def names_in(folder: Path) -> tuple[str, ...]:
+    """The recipes in a folder by name."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+def find_in(folder: Path, named: str, kind: type[Recipe], *, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe of the folder by its name, or a file."""
+    path = Path(named)
+    if path.suffix == ".toml":
+        return read_recipe(path, kind, changes=changes)
+    known = names_in(folder)
+    if named not in known:
+        near = difflib.get_close_matches(named, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}; or give a .toml file"
+        raise RecipeError(f"recipe {named!r} is unknown; {hint}")
+    return read_recipe(folder / f"{named}.toml", kind, changes=changes)
+
+
 def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted keys as the sections of a table."""
     table: dict[str, Any] = {}

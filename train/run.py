@@ -103,7 +103,7 @@ def run(
     spread.share(recipe.fit.batch)
     model, loaded = _model(recipe, spread)
     about = _about(recipe, index, sampling, parts, fold, model, loaded)
-    pictures = _pictures(recipe, data, parts, train, watch)  # before the folder: without room for them it stays as it is
+    pictures = _pictures(recipe, data, parts, train, watch)  # before the folder: without room nothing is begun
     try:
         going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
         fitter = Fitter(model, recipe.fit, sampling, spread, seed=recipe.seed)
@@ -188,7 +188,7 @@ def _about(
     return {
         "recipe": to_table(recipe),
         "recipe_sha256": recipe_sha256(recipe),
-        "index": str(index.folder.resolve()),
+        "index": str(Path(index.folder).resolve()) if index.folder else None,
         "index_sha256": index.sha256,
         "fold": fold,
         "synthetic": index.is_synthetic,

@@ -13,6 +13,7 @@ import typer
 
 from edge_melanoma import __version__
 from edge_melanoma.cli.compare import compare
+from edge_melanoma.cli.convert import convert
 from edge_melanoma.cli.data import app as data_app
 from edge_melanoma.cli.doctor import doctor
 from edge_melanoma.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
-for verb in (train, evaluate, compare, models, verify, show):
+for verb in (train, evaluate, convert, verify, show, compare, models):
     app.command()(verb)
 app.command()(doctor)
 

@@ -81,16 +81,17 @@ def evaluate(
     if as_json:
         print_json(judged.evaluation.to_json())
         return
-    _print(judged, folder)
+    _print(judged, run, folder)
 
 
-def _print(judged: Any, folder: Path) -> None:
+def _print(judged: Any, run: Path, folder: Path) -> None:
     from edge_melanoma.cli.console import out as console
+    from edge_melanoma.evaluation.writing import log_of
 
     for line in judged.evaluation.summary():
         console.print(line, markup=False)
     for remark in judged.remarks:
         console.print(f"note: {remark}", markup=False)
     if judged.look is not None:
-        console.print(f"this was look number {judged.look} at the test part (test_opened.json in the run)")
+        console.print(f"this was look number {judged.look} at the test part (logged in {log_of(run)})")
     console.print(f"see {folder / 'index.html'}", markup=False)

@@ -68,7 +68,7 @@ def log_test_opening(home: Path, facts: Mapping[str, Any]) -> int:
     """
     if not home.exists():
         raise ArtifactError(f"{home}: does not exist; the log of test looks belongs into a run or beside a bundle")
-    path = _log_of(home)
+    path = log_of(home)
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "who": _who(),
@@ -81,14 +81,14 @@ def log_test_opening(home: Path, facts: Mapping[str, Any]) -> int:
     return len(looks)
 
 
-def _log_of(home: Path) -> Path:
-    """In the folder of a run; beside a bundle, which is a file."""
+def log_of(home: Path) -> Path:
+    """The log of test looks: in the folder of a run; beside a bundle, which is a file."""
     return home / TEST_LOG_FILE if home.is_dir() else home.with_suffix(f".{TEST_LOG_FILE}")
 
 
 def looks_at_test(home: Path) -> list[dict[str, Any]]:
     """All looks at the test part so far."""
-    path = _log_of(home)
+    path = log_of(home)
     try:
         looks = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

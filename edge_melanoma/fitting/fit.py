@@ -168,10 +168,11 @@ class Fitter:
 
 
 def _unlike(teacher: Any, pictures: Any, logits: Any) -> Any:
-    """The cross-entropy to the teacher's probabilities, for each picture."""
+    """The mean squared distance of the logits, their level aside: a cross-entropy would not feel the tails, where the
+    thresholds of a screening lie."""
     tf = backend.tensorflow()
-    wanted = tf.nn.softmax(teacher(tf.cast(pictures, tf.float32), training=False))
-    return -tf.reduce_sum(wanted * tf.nn.log_softmax(tf.cast(logits, tf.float32)), axis=-1)
+    apart = tf.cast(logits, tf.float32) - teacher(tf.cast(pictures, tf.float32), training=False)
+    return tf.math.reduce_variance(apart, axis=-1)
 
 
 def _twin(weight: Any) -> Any:
