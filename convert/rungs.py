@@ -15,7 +15,7 @@ from .export import to_tflite
 from .fitted_rounding import round_weights
 from .fold import fold_batch_norm
 from .graph import Model
-from .layer_error import LayerError, layer_errors
+from .layer_error import layer_errors
 from .material import CALIBRATION, Material
 from .normalisation import fold_normalisation
 from .output_range import choose_range, with_output_range
@@ -80,7 +80,8 @@ def mixed_precision(workshop: Workshop) -> Iterator[Made]:
     """The worst layers in float, more and more of them: larger, slower, and not for engines of integers only."""
     network = workshop.fitted(fold_normalisation(workshop.network))
     model = to_tflite(network, "int8", calibration=workshop.pictures)
-    worst = layer_errors(network, model, workshop.pictures)
+    errors = layer_errors(network, model, workshop.pictures)
+    worst = sorted(errors, key=lambda error: -error.added)
     for count in FLOAT_LAYERS:
         kept = tuple(error.layer for error in worst[:count])
         if len(kept) == count:
@@ -125,6 +126,3 @@ def maker_of(rung: str) -> Callable[[Workshop], Iterator[Made]]:
     if rung not in MAKERS:
         raise RecipeError(f"rung {rung!r} is unknown; known: {', '.join(MAKERS)}")
     return MAKERS[rung]
-
-
-__all__ = ["MAKERS", "LayerError", "Made", "Workshop", "layer_errors", "maker_of"]

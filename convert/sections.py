@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge_melanoma.parity import Section
 from edge_melanoma.report import Cell
 
-from .layer_error import LayerError
+from .layer_error import LayerError, plot, table
 from .speed import where
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def sections_of(result: Conversion, errors: Sequence[LayerError]) -> list[Sectio
             Section(heading="Does the draw of the calibration pictures matter?", paragraphs=[_capital(result)])
         )
     if errors:
-        found.append(_layers(errors))
+        found.append(_layers(errors, synthetic=result.final.synthetic))
     return found
 
 
@@ -75,11 +75,17 @@ def _capital(result: Conversion) -> str:
     return words[:1].upper() + words[1:] + "."
 
 
-def _layers(errors: Sequence[LayerError]) -> Section:
+def _layers(errors: Sequence[LayerError], *, synthetic: bool) -> Section:
+    headers, rows = table(errors[:MOST_LAYERS])
+    more = len(errors) - MOST_LAYERS
     return Section(
         heading="Where the error comes from",
-        paragraphs=["The power of each layer's output over that of its error, on calibration pictures, worst first."],
-        headers=["layer", "signal to noise"],
-        rows=[[error.layer, f"{error.snr_db:.1f} dB"] for error in errors[:MOST_LAYERS]],
-        caption="" if len(errors) <= MOST_LAYERS else f"{len(errors) - MOST_LAYERS} more layers are better than these.",
+        paragraphs=[
+            "Of plain post-training quantisation: the power of each operator's output over that of its error, on "
+            "calibration pictures, worst first. The last column is what the operator adds to what it was given."
+        ],
+        headers=headers,
+        rows=rows,
+        caption=f"{more} more operators are better than these." if more > 0 else "",
+        plot=plot(errors, synthetic=synthetic),
     )

@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -151,36 +151,6 @@ class Model:
     def logits(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The logits for tensors uint8 [n,H,W,3]: float32 [n,classes]."""
         return self.output.logits(self.raw(batch))
-
-
-class Probe:
-    """A .tflite of which every tensor can be looked at; slow, because nothing is fused or handed to a faster engine."""
-
-    def __init__(self, model: bytes, *, name: str = "model") -> None:
-        self._graph = read_model(model, name=name)
-        self._bytes = model
-        options: dict[str, Any] = {"experimental_preserve_all_tensors": True}
-        module = importlib.import_module(engine().interpreter.__module__)
-        if hasattr(module, "OpResolverType"):
-            options["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        with _quiet():
-            self._interpreter = engine().interpreter(model_content=model, num_threads=usable_cores(), **options)
-            self._interpreter.allocate_tensors()
-
-    def tensors(self, names: Sequence[str], batch: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """The tensors of these names for each picture, as float: name -> [n, …]."""
-        chosen = {tensor.name: tensor for tensor in self._graph.tensors if tensor.name in set(names)}
-        given = self._interpreter.get_input_details()[0]
-        found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in chosen}
-        for picture in batch:
-            self._interpreter.set_tensor(given["index"], picture[None].astype(given["dtype"]))
-            self._interpreter.invoke()
-            for name, tensor in chosen.items():
-                value = self._interpreter.get_tensor(tensor.index)[0]
-                if len(tensor.scales) == 1:
-                    value = (value.astype(np.int32) - tensor.zero_points[0]) * np.float32(tensor.scales[0])
-                found[name].append(np.asarray(value, np.float32))
-        return {name: np.stack(values) for name, values in found.items()}
 
 
 def _first_line(error: BaseException) -> str:

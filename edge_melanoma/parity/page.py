@@ -28,6 +28,7 @@ class Section:
     headers: Sequence[str] = ()
     rows: Sequence[Sequence[Cell]] = ()
     caption: str = ""
+    plot: bytes | None = None  # PNG
 
 
 def write_parity(report: ParityReport, out: Path, *, sections: Sequence[Section] = (), force: bool = False) -> None:
@@ -142,6 +143,8 @@ def _add_section(page: Page, section: Section) -> None:
         page.paragraph(text)
     if section.rows:
         page.table(section.headers, section.rows, caption=section.caption)
+    if section.plot is not None:
+        page.plot(section.plot, alt=section.heading)
 
 
 def _add_origin(page: Page, report: ParityReport) -> None:
