@@ -1,0 +1,141 @@
+"""What the comparison of conversions concludes from figures: the lax gate, ratios of one run, rows and verdicts."""
+
+import importlib.util
+import zlib
+from dataclasses import fields
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge_melanoma.benchmarks import conversion
+from edge_melanoma.benchmarks.conversion_judging import quartiles_of_ratios
+from edge_melanoma.benchmarks.conversion_ways import (
+    KINDS,
+    LAX,
+    OURS,
+    THEIRS,
+    LeftOutError,
+    by_command,
+    by_hand,
+    compressed_bytes,
+)
+from edge_melanoma.convert.recipe import RUNGS
+from edge_melanoma.parity import GateRecipe
+
+needs_tensorflow = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs the train extra")
+
+
+def change(before, after):
+    return {"before": before, "after": after, "difference": after - before, "low": -0.01, "high": 0.002}
+
+
+def in_numbers(kind="post-training", *, failed=(), hard=()):
+    rate = {"value": 0.05, "successes": 5, "trials": 100}
+    return {
+        "kind": kind,
+        "way": kind,
+        "bytes": 628_000,
+        "compressed_bytes": 452_000,
+        "time_over_float32": {"q25": 0.75, "median": 0.8, "q75": 0.85},
+        "auc": change(0.9, 0.895),
+        "sensitivity_frozen": change(0.9, 0.88),
+        "decisions_changed_frozen": rate,
+        "into_or_out_of_refer_frozen": rate,
+        "p99_probability_change": {"frozen": 0.2, "refitted": 0.1},
+        "failed_checks": list(failed),
+        "failed_hard": list(hard),
+    }
+
+
+def test_the_lax_gate_loosens_every_limit_that_there_is():
+    limits = {field.name for field in fields(GateRecipe) if field.name.startswith(("min_", "max_", "hard_"))}
+    assert set(LAX) == limits - {"max_positives_to_low"}, "that one is no limit unless it is asked for"
+    lax, strict = GateRecipe(**LAX), GateRecipe()
+    for name in LAX:
+        looser, tighter = getattr(lax, name), getattr(strict, name)
+        upper = name.startswith("max_") or (name.startswith("hard_") and name != "hard_levels")
+        assert looser > tighter if upper else looser < tighter, name
+
+
+def test_every_rung_of_the_ladder_is_a_row():
+    asked = " ".join(part for way in OURS.values() for part in way.arguments)
+    shorthand = {"post-training": "--ptq", "quantisation-aware": "--qat"}
+    assert all(shorthand.get(rung, rung) in asked for rung in RUNGS)
+    assert set(KINDS) == {*OURS, *THEIRS}
+
+
+def test_a_busy_lap_changes_no_ratio():
+    """In the second lap the machine was busy: both take three times as long."""
+    laps = {"float32": [1.0, 3.0, 1.0], "int8": [0.5, 1.5, 0.5]}
+    assert quartiles_of_ratios(laps, reference="float32") == {"float32": (1.0, 1.0, 1.0), "int8": (0.5, 0.5, 0.5)}
+
+
+def test_the_float_network_is_the_first_row_and_stands_beside_what_changed():
+    first, second = conversion.table_rows([in_numbers()])
+    assert len(first) == len(second) == len(conversion.HEADERS)
+    assert dict(zip(conversion.HEADERS, first, strict=True))["test AUC"] == "0.9000"
+    row = dict(zip(conversion.HEADERS, second, strict=True))
+    assert (row["kB"], row["kB, zlib"], row["time / float32"]) == ("628", "452", "0.80 (0.75 to 0.85)")
+    assert (row["test AUC"], row["change of AUC (95 %)"]) == ("0.8950", "-0.0050 (-0.0100 to +0.0020)")
+    assert (row["decisions changed"], row["p99 change of probability"]) == ("5.00% (5)", "0.1000")
+
+
+@pytest.mark.parametrize(
+    ("failed", "hard", "said"),
+    [((), (), "passes"), (("flips", "auc"), ("flips",), "fails: flips!, auc")],
+)
+def test_a_verdict_names_the_checks_that_failed(failed, hard, said):
+    assert conversion.verdict(failed, hard) == said
+
+
+def test_zeros_count_in_the_archive_and_not_in_the_file():
+    noise = np.random.default_rng(0).integers(0, 256, 4096, np.uint8)
+    half = np.where(np.arange(4096) % 2, noise, 0).astype(np.uint8)
+    assert compressed_bytes(half.tobytes()) < compressed_bytes(noise.tobytes())
+    assert compressed_bytes(noise.tobytes()) == len(zlib.compress(noise.tobytes(), level=9))
+
+
+def test_a_way_that_fails_is_left_out_with_what_it_said(tmp_path):
+    with pytest.raises(LeftOutError, match=r"exit code 4: .*does not exist"):
+        by_command("float32", tmp_path / "no-run", None, tmp_path, quick=True)
+
+
+def test_the_result_says_what_may_be_done_with_the_pictures():
+    about = {"licenses": ["CC-BY-NC-4.0"]}
+    bench = SimpleNamespace(run=SimpleNamespace(about=about), parts=SimpleNamespace(rows={"test": range(1502)}))
+    told = " ".join(conversion.remarks_of(bench, {"pruned": "exit code 1: /somewhere"}, 2000))
+    assert "1,502 test pictures" in told
+    assert "non-commercial" in told
+    assert "pruned" in told
+    assert "/somewhere" not in told, "a message may name folders of this machine"
+
+
+@pytest.fixture(scope="module")
+def network():
+    from edge_melanoma import backend
+
+    backend.set_seeds(0)
+    keras = backend.keras()
+    picture = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(picture)
+    x = keras.layers.Conv2D(32, 3, activation="relu")(x)
+    return keras.Model(picture, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+
+
+@pytest.mark.tensorflow
+@needs_tensorflow
+@pytest.mark.parametrize("kind", sorted(THEIRS))
+def test_what_a_user_would_make_runs_in_our_engine_and_says_nearly_the_same(network, kind):
+    from edge_melanoma.runtime import Model
+
+    if kind == "ai-edge-quantizer" and importlib.util.find_spec("ai_edge_quantizer") is None:
+        pytest.skip("needs: pip install ai-edge-quantizer")
+    # one picture again and again: ai-edge-quantizer takes the mean of the pictures' ranges, not their union
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8).repeat(10, 0)
+    made = by_hand(kind, network, pictures)
+    model = Model(made.model)
+    assert (model.input.dtype, model.output.dtype) == ("int8", "int8")
+    before = network(pictures.astype(np.float32), training=False).numpy()
+    after = model.logits(pictures)
+    assert np.abs(after - before).max() < 0.05 * np.ptp(before), "256 levels of input, weights and output"
