@@ -94,7 +94,7 @@ class Pruning:
 
     def _choose(self, share: float) -> None:
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
-            values = kernel.numpy()
+            values = kernel.numpy() * mask.numpy()  # the step has moved pruned weights too: that is not a comeback
             kept = two_of_four(values) if self.recipe.pattern == "2:4" else largest(values, share)
             mask.assign(kept * mask.numpy())
 

@@ -42,8 +42,10 @@ def quantise_aware(
     """
     base = _prepared(model)
     plan = places(Layout(base))
+    rules = {layer.name: _rules(layer, keep_sparsity, keep_clusters) for layer in base.layers}
     if pictures is not None:
-        base = rounded(base, pictures, custom_objects=border_objects())
+        tied = [name for name, rule in rules.items() if rule.ties is not None]
+        base = rounded(base, pictures, exact=tied, custom_objects=border_objects())
 
     def wrapped(layer: Layer) -> Layer:
         kind = classes().FrozenBatchNorm if type(layer).__name__ == "BatchNormalization" else type(layer)
@@ -51,10 +53,9 @@ def quantise_aware(
         place = plan[layer.name]
         if place.plain:
             return fresh
-        rules = _rules(layer, keep_sparsity, keep_clusters)
         wrapper = backend.model_optimization().quantization.keras.QuantizeWrapperV2
         # the names of the layers stay, so that a head is still found by its name
-        return wrapper(fresh, _config(fresh, place, rules), name_prefix="")
+        return wrapper(fresh, _config(fresh, place, rules[layer.name]), name_prefix="")
 
     quantised = backend.keras().models.clone_model(base, clone_function=wrapped)
     for layer in base.layers:
