@@ -87,7 +87,9 @@ def test_the_float_export_is_the_network_and_int8_takes_bytes_as_they_are(name):
     exact = to_tflite(model, "float32")
     assert not problems(read_model(exact, name=name), "float32")
     expected = keras_logits(model, given)
-    np.testing.assert_allclose(Runner(exact).logits(given), expected, atol=1e-4 * max(1, np.abs(expected).max()))
+    # networks of drawn weights amplify rounding: as far as the last bit of the pictures moves them, and 1e-4 else
+    amplified = np.abs(np.asarray(model(np.nextafter(given.astype(np.float32), np.float32(256)))) - expected).max()
+    np.testing.assert_allclose(Runner(exact).logits(given), expected, atol=1e-4 + 10 * amplified)
     integers = to_tflite(model, "int8", calibration=pictures())
     assert not problems(read_model(integers, name=name), "int8")  # no float operator, scale 1, a scale per channel
     assert len(integers) < 0.55 * len(exact)
