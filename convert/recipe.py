@@ -74,3 +74,5 @@ class ConvertRecipe:
         unknown = [rung for rung in self.rungs if rung not in RUNGS]
         if unknown or not self.rungs:
             raise RecipeError(f"rungs {', '.join(unknown) or 'are none'}; known: {', '.join(RUNGS)}")
+        if self.format != "int8" and self.rungs != RUNGS:
+            raise RecipeError(f"rungs {', '.join(self.rungs)}: {self.format} has none; they are those of int8")

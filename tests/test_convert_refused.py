@@ -118,6 +118,8 @@ def test_an_index_without_one_of_the_parts_is_refused(refused, tmp_path, part):
         (["--out", "m"], 2, "a bundle is a .tflite file; name it so"),
         (["--out", "m.tflite", "--int8", "--float16"], 2, "--float16 and --int8: give one of them"),
         (["--out", "m.tflite", "--ptq", "--qat"], 2, "--ptq and --qat: give one of them"),
+        (["--out", "m.tflite", "--ptq", "--float16"], 2, "rungs post-training: float16 has none"),
+        (["--out", "m.tflite", "--qat", "--set", "format=dynamic"], 2, "dynamic has none; they are those of int8"),
         (["--out", "m.tflite", "--gate", "max_flip=0.1"], 2, "did you mean max_flips?"),
         (["--out", "m.tflite", "--gate", "max_flips=0.5"], 2, "max_flips 0.5 lies above hard_flips 0.03"),
         (["--out", "m.tflite", "--gate", "max_flips"], 2, "max_flips"),
