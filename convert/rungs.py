@@ -107,9 +107,10 @@ def quantisation_aware(workshop: Workshop) -> Iterator[Made]:
         on_step=lambda epoch, step, of, *_: workshop.on_progress(f"training, epoch {epoch + 1}, step", step, of),
     )
     best = min(epochs, key=lambda epoch: epoch.distance)
-    kept = (
-        f"epoch {best.epoch} of {len(epochs)} is kept: log-odds {best.distance:.3f} from the float model's on average"
+    which = (
+        f"epoch {best.epoch} of {recipe.tune.epochs} is kept" if best.epoch else "no epoch came nearer than the start"
     )
+    kept = f"{which}: log-odds {best.distance:.3f} from the float model's on average"
     yield Made(model=workshop.with_chosen_range(to_tflite_qat(network)), remarks=(kept,))
 
 
