@@ -19,14 +19,13 @@ from edge_melanoma.errors import ArtifactError
 from edge_melanoma.evaluation import log_test_opening
 from edge_melanoma.fitting.network import load_network
 from edge_melanoma.metrics.estimate import number
-from edge_melanoma.output import write_file
 from edge_melanoma.parity import ParityReport
 from edge_melanoma.report import markdown_table
 from edge_melanoma.run_folder import open_run
 
 from .conversion_judging import TEST, Bench, decoded, relative_times, set_up
 from .conversion_ways import FIRST, FLOAT32, KINDS, OURS, LeftOutError, Made, by_command, by_hand
-from .host import RESULTS, write_result
+from .host import write_result
 
 ROUNDS, QUICK_ROUNDS = 2000, 100
 PACKAGES = ("tensorflow", "ai-edge-litert", "ai-edge-quantizer", "numpy")
@@ -39,7 +38,7 @@ HEADERS = (
     "change of AUC (95 %)",
     "sensitivity, frozen",
     "decisions changed",
-    "into or out of refer",
+    "at the worse threshold",
     "p99 change of probability",
     "default gate",
 )
@@ -101,7 +100,8 @@ def in_numbers(made: Made, report: ParityReport, times: Sequence[float]) -> dict
         "sensitivity_refitted": refitted.sensitivity.to_json(),
         "specificity_frozen": frozen.specificity.to_json(),
         "decisions_changed_frozen": frozen.flip_rates["any change"].to_json(),
-        "into_or_out_of_refer_frozen": frozen.flip_rates["refer or not"].to_json(),
+        "changed_at_refer_frozen": frozen.flip_rates["refer or not"].to_json(),
+        "changed_at_low_frozen": frozen.flip_rates["low or not"].to_json(),
         "positives_to_low_frozen": frozen.positives_moved("low"),
         "p99_probability_change": {view.name: number(view.p99_probability_change) for view in (frozen, refitted)},
         "largest_logit_change": number(report.logits.largest),
@@ -131,7 +131,7 @@ def _row(found: Mapping[str, Any]) -> list[str]:
         f"{auc['difference']:+.4f} ({auc['low']:+.4f} to {auc['high']:+.4f})",
         f"{found['sensitivity_frozen']['after']:.3f}",
         _count(found["decisions_changed_frozen"]),
-        _count(found["into_or_out_of_refer_frozen"]),
+        _count(max((found[f"changed_at_{name}_frozen"] for name in ("refer", "low")), key=lambda rate: rate["value"])),
         f"{found['p99_probability_change']['refitted']:.4f}",
         verdict(found["failed_checks"], found["failed_hard"]),
     ]
@@ -146,7 +146,7 @@ def verdict(failed: Sequence[str], hard: Sequence[str]) -> str:
     return "passes" if not failed else f"fails: {', '.join(f'{name}!' if name in hard else name for name in failed)}"
 
 
-def remarks_of(bench: Bench, left_out: Mapping[str, str], rounds: int) -> tuple[str, ...]:
+def remarks_of(bench: Bench, made: Sequence[Made], left_out: Mapping[str, str], rounds: int) -> tuple[str, ...]:
     """What the table cannot say of itself."""
     rows = len(bench.parts.rows[TEST])
     return (
@@ -161,21 +161,25 @@ def remarks_of(bench: Bench, left_out: Mapping[str, str], rounds: int) -> tuple[
         "The pictures (HAM10000) are for non-commercial use; they and the models are not part of this repository."
         if "CC-BY-NC-4.0" in bench.run.about["licenses"]
         else "The pictures and the models are not part of this repository.",
+        *(f"{each.title}: {'; '.join(each.remarks)}." for each in made if each.remarks),
         *((f"Left out, because it failed here: {', '.join(left_out)}.",) if left_out else ()),
     )
 
 
 def write(name: str, found: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], **texts: Any) -> Path:
-    """Write the result as conversion-NAME; the command in it stays that of this module."""
-    with tempfile.TemporaryDirectory() as folder:
-        drafts = Path(folder)
-        result = {**facts, "ways": list(found)}
-        title = f"What each way of conversion costs and keeps: {facts['backbone']} at {facts['size']}"
-        rows = table_rows(found)
-        write_result("conversion", title, result, HEADERS, rows, packages=PACKAGES, folder=drafts, **texts)
-        for draft in drafts.iterdir():
-            write_file(RESULTS / f"conversion-{name}{draft.suffix}", draft.read_text(encoding="utf-8"))
-    return RESULTS / f"conversion-{name}.md"
+    """Write the result as conversion-NAME; the command in it is that of this module."""
+    result = {**facts, "ways": list(found)}
+    title = f"What each way of conversion costs and keeps: {facts['backbone']} at {facts['size']}"
+    return write_result(
+        f"conversion-{name}",
+        title,
+        result,
+        HEADERS,
+        table_rows(found),
+        module="conversion",
+        packages=PACKAGES,
+        **texts,
+    )
 
 
 def main() -> None:
@@ -204,7 +208,7 @@ def main() -> None:
     facts = {"backbone": model["backbone"], "size": model["size"], "rounds": rounds, "left_out": sorted(left_out)}
     chosen = () if set(kinds) == set(KINDS) else ("--kinds", *kinds)
     name = arguments.name or model["backbone"]
-    texts = {"arguments": ("RUN", *chosen), "remarks": remarks_of(bench, left_out, rounds)}
+    texts = {"arguments": ("RUN", *chosen), "remarks": remarks_of(bench, made, left_out, rounds)}
     print(write(name, found, facts, **texts).read_text(encoding="utf-8"))
 
 

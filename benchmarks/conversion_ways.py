@@ -63,13 +63,13 @@ OURS: Mapping[str, Way] = {
     "calibrated-rounding": Way(title="int8, calibrated rounding", arguments=_rung("calibrated rounding")),
     "mixed-precision": Way(title="int8, the worst layer in float", arguments=_rung("mixed precision")),
     "quantisation-aware": Way(
-        title="int8, quantisation-aware, 2 epochs",
-        arguments=("--qat", "--set", "tune.epochs=2"),
+        title="int8, quantisation-aware",
+        arguments=("--qat",),
         quick=("--set", "tune.steps_per_epoch=3"),
     ),
     "pruned": Way(
-        title="int8, half pruned in 3 epochs, calibrated rounding",
-        arguments=("--prune", "0.5", *_rung("calibrated rounding"), "--set", "repair.epochs=3"),
+        title="int8, half pruned, calibrated rounding",
+        arguments=("--prune", "0.5", *_rung("calibrated rounding")),
         quick=("--set", "repair.steps_per_epoch=3"),
     ),
 }

@@ -28,14 +28,16 @@ def write_result(
     arguments: Sequence[str] = (),
     remarks: Sequence[str] = (),
     packages: Sequence[str] = ("numpy", "pillow"),
+    module: str | None = None,
     folder: Path = RESULTS,
 ) -> Path:
     """Write results/NAME.json with everything and results/NAME.md with the table; returns the latter's path.
 
-    `arguments` are the command's, with words (INDEX) in place of paths: those are of one machine.
+    `arguments` are the command's, with words (INDEX) in place of paths: those are of one machine. `module` is what is
+    run, where it is not called as its result is.
     """
     folder.mkdir(exist_ok=True)
-    command = " ".join([f"python -m edge_melanoma.benchmarks.{name}", *arguments])
+    command = " ".join([f"python -m edge_melanoma.benchmarks.{module or name}", *arguments])
     host = host_facts(*packages)
     write_json(folder / f"{name}.json", {"command": command, "host": host, **result})
     versions = ", ".join(f"{package} {version}" for package, version in host["packages"].items())

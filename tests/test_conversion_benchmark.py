@@ -41,7 +41,8 @@ def in_numbers(kind="post-training", *, failed=(), hard=()):
         "auc": change(0.9, 0.895),
         "sensitivity_frozen": change(0.9, 0.88),
         "decisions_changed_frozen": rate,
-        "into_or_out_of_refer_frozen": rate,
+        "changed_at_refer_frozen": rate,
+        "changed_at_low_frozen": {**rate, "value": 0.0, "successes": 0},
         "p99_probability_change": {"frozen": 0.2, "refitted": 0.1},
         "failed_checks": list(failed),
         "failed_hard": list(hard),
@@ -104,10 +105,12 @@ def test_a_way_that_fails_is_left_out_with_what_it_said(tmp_path):
 def test_the_result_says_what_may_be_done_with_the_pictures():
     about = {"licenses": ["CC-BY-NC-4.0"]}
     bench = SimpleNamespace(run=SimpleNamespace(about=about), parts=SimpleNamespace(rows={"test": range(1502)}))
-    told = " ".join(conversion.remarks_of(bench, {"pruned": "exit code 1: /somewhere"}, 2000))
+    made = [SimpleNamespace(title="int8, quantisation-aware", remarks=("epoch 2 of 3 is kept",))]
+    told = " ".join(conversion.remarks_of(bench, made, {"pruned": "exit code 1: /somewhere"}, 2000))
     assert "1,502 test pictures" in told
     assert "non-commercial" in told
     assert "pruned" in told
+    assert "int8, quantisation-aware: epoch 2 of 3 is kept." in told
     assert "/somewhere" not in told, "a message may name folders of this machine"
 
 

@@ -149,7 +149,7 @@ def test_flips_are_those_that_a_loop_over_the_pictures_counts(mel: World, noisy:
     after = select_rows(mel.frame(quantised(mel.z + np.random.default_rng(3).normal(0, 0.15, mel.z.shape))[0]),
                         mel.table, MEL, "test")  # fmt: skip
     for view, rule in (("frozen", mel.rule), ("refitted", noisy.rules[1])):
-        changed, into_or_out, near, lost, crossings = [], 0, [], 0, {}
+        changed, into_or_out, of_low, near, lost, crossings = [], 0, 0, [], 0, {}
         for i, name in enumerate(mel.rows.table["image_id"]):
             words, distances = [], []
             for its_rule, z in ((mel.rule, mel.rows.logits[i]), (rule, after.logits[i])):
@@ -166,6 +166,7 @@ def test_flips_are_those_that_a_loop_over_the_pictures_counts(mel: World, noisy:
             near.append((distances[0], words[0] != words[1]))
             if words[0] != words[1]:
                 changed.append(name)
+            of_low += (words[0] == "low") != (words[1] == "low")
             into_or_out += (words[0] == "refer") != (words[1] == "refer")
             lost += positive and words[0] == "refer" != words[1]
         found = noisy.views[view]
@@ -173,6 +174,7 @@ def test_flips_are_those_that_a_loop_over_the_pictures_counts(mel: World, noisy:
         assert sorted(flip.image_id for flip in found.flips) == sorted(changed)
         assert found.flip_rates["any change"].successes == len(changed)
         assert found.flip_rates["refer or not"].successes == into_or_out
+        assert found.flip_rates["low or not"].successes == of_low
         assert found.found.lost == lost
         tenth = sorted(near)[: math.ceil(len(near) / 10)]
         assert found.near_rates["any change"].successes == sum(flipped for _, flipped in tenth)
@@ -292,9 +294,30 @@ def test_flips_of_benign_pictures_fail_as_flips(mel: World, share: float, hard: 
     below = np.flatnonzero(~y & (score < at) & (score >= logit(mel.rule.threshold_low.value)))
     rows = np.concatenate([above[np.argsort(score[above])[:half]], below[np.argsort(-score[below])[:half]]])
     report = mel.judge(mel.moved_to(rows, 2 * at - score[rows]), rule=mel.rule)
-    assert failed(report) == {"flips", "flips_near", "abstain"}
+    assert failed(report) == {"flips", "flips_near", *(["abstain"] if hard else [])}
     assert row(report, "flips").hard == hard
     assert row(report, "flips").decisive.value == pytest.approx(share, rel=0.02)
+
+
+def test_flips_are_counted_at_the_threshold_that_is_crossed_by_more(mel: World) -> None:
+    score, y = mel.score, mel.rows.positive
+    refer, low = mel.refer_at, logit(mel.rule.threshold_low.value)
+    few, more = round(0.01 * len(score)), round(0.013 * len(score))
+    above = np.flatnonzero(~y & (score >= refer))
+    below = np.flatnonzero(~y & (score < low))
+    from_refer, from_low = above[np.argsort(score[above])[:few]], below[np.argsort(-score[below])[:more]]
+    between = (refer + low) / 2
+    z = mel.moved_to(np.concatenate([from_refer, from_low]), np.full(few + more, between))
+    report = mel.judge(z, rule=mel.rule)
+    rates = report.views["frozen"].flip_rates
+    counts = {kind: rates[kind].successes for kind in ("refer or not", "low or not", "any change")}
+    assert counts == {"refer or not": few, "low or not": more, "any change": few + more}
+    assert row(report, "flips").decisive.value == more / len(score)
+    assert row(report, "flips").passed
+    assert row(report, "abstain").passed
+    assert row(report, "abstain").decisive.value == 1 - (few + more) / len(score)
+    together = mel.judge(z, rule=mel.rule, recipe=GateRecipe(flips_are="any change"))
+    assert not row(together, "flips").passed
 
 
 def test_a_loss_of_rank_without_a_flip_fails_as_rank(mel: World) -> None:
@@ -524,10 +547,13 @@ def test_the_report_goes_through_json_and_holds_no_nan(noisy: Any) -> None:
     assert make_recipe(value["recipe"], GateRecipe) == GateRecipe()
 
 
-def test_hard_failures_come_first_and_are_called_so(noisy: Any) -> None:
+def test_hard_failures_come_first_and_are_called_so(mel: World) -> None:
+    z, output = quantised(mel.z + np.random.default_rng(3).normal(0, 0.3, mel.z.shape))
+    noisy = mel.judge(z, output=output, tflite_float=mel.reference)
     hard = [found.hard for found in noisy.failed_rows]
     assert hard == sorted(hard, reverse=True)
     assert hard[0]
+    assert not hard[-1]
     lines = noisy.summary()
     assert lines[0].startswith("FAILED: ")
     assert any(line.startswith("HARD changed decisions: ") for line in lines)

@@ -11,6 +11,7 @@ from edge_melanoma.parity.gate import MINUS, Facts, Finding, GateRow, Judged, pe
 from edge_melanoma.parity.recipe import GateRecipe, View
 from edge_melanoma.parity.view import ViewResult
 
+_COUNTED = {"either threshold": "at either threshold", "any change": "all", "refer or not": "into or out of refer"}
 _EITHER: View = "both"  # the view makes no difference
 
 
@@ -72,7 +73,10 @@ _CHECKS = (
     _Check(
         "flips",
         "changed decisions",
-        lambda r: f"≤ {per_cent(r.max_flips)}; hard > {per_cent(r.hard_flips)}; aim ≤ {per_cent(r.aim_flips)}",
+        lambda r: (
+            f"{_COUNTED[r.flips_are]} ≤ {per_cent(r.max_flips)}; hard > {per_cent(r.hard_flips)}; "
+            f"aim ≤ {per_cent(r.aim_flips)}"
+        ),
         lambda r: r.flips_view,
         decisions.flips,
     ),

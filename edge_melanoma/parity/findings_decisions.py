@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_melanoma.evaluation.subgroups import FEWEST, TITLES
 from edge_melanoma.metrics import Rate
 from edge_melanoma.parity.gate import Finding, Judged, allowed, counted, on_cases, per_cent, points, sentence, share
+from edge_melanoma.parity.recipe import Flipped, GateRecipe
 from edge_melanoma.parity.view import Flip, Found, SubgroupChange
 
 _MOST_NAMED = 5
@@ -51,7 +52,7 @@ def sensitivity(judged: Judged) -> Finding:
 def flips(judged: Judged) -> Finding:
     """Of all pictures."""
     recipe, view = judged.recipe, judged.view
-    rate = view.flip_rates[recipe.flips_are]
+    rate = _asked(recipe, view.flip_rates)
     return Finding(
         value=rate.value,
         text=_counts(rate),
@@ -61,8 +62,9 @@ def flips(judged: Judged) -> Finding:
         hard=rate.successes > allowed(recipe.hard_flips, rate.trials),
         aim_met=rate.value <= recipe.aim_flips,
         words=sentence(
-            f"{_counts(view.flip_rates['any change'])} change among low, uncertain and refer; "
-            f"{_counts(view.flip_rates['refer or not'])} into or out of refer",
+            f"{_counts(view.flip_rates['any change'])} change among low, uncertain and refer: "
+            f"{_counts(view.flip_rates['refer or not'])} into or out of refer, "
+            f"{_counts(view.flip_rates['low or not'])} into or out of low",
             on_cases(recipe.max_flips, rate.trials, "picture"),
             _bound(rate),
         ),
@@ -72,7 +74,7 @@ def flips(judged: Judged) -> Finding:
 def flips_near(judged: Judged) -> Finding:
     """Of the pictures nearest to a threshold, where a small error shows first."""
     recipe = judged.recipe
-    rate = judged.view.near_rates[recipe.flips_are]
+    rate = _asked(recipe, judged.view.near_rates)
     return Finding(
         value=rate.value,
         text=_counts(rate),
@@ -80,7 +82,7 @@ def flips_near(judged: Judged) -> Finding:
         high=rate.high,
         passed=rate.successes <= allowed(recipe.max_flips_near, rate.trials),
         words=sentence(
-            f"of the {per_cent(recipe.near)} of the pictures whose score lay nearest to a threshold before",
+            f"of the {per_cent(recipe.near)} of the pictures whose score lay nearest to {_which(recipe)} before",
             on_cases(recipe.max_flips_near, rate.trials, "picture"),
         ),
     )
@@ -145,6 +147,19 @@ def abstain(judged: Judged) -> Finding:
             on_cases(1 - limit, rate.trials, "picture"),
         ),
     )
+
+
+def _asked(recipe: GateRecipe, rates: Mapping[Flipped, Rate]) -> Rate:
+    """The flips that the recipe counts; at either threshold: at the one that is crossed by more."""
+    if recipe.flips_are == "either threshold":
+        return max(rates["refer or not"], rates["low or not"], key=lambda rate: rate.value)
+    return rates[recipe.flips_are]
+
+
+def _which(recipe: GateRecipe) -> str:
+    return {"either threshold": "that threshold", "any change": "a threshold", "refer or not": "refer"}[
+        recipe.flips_are
+    ]
 
 
 def _keeps(found: Found, limit: float) -> bool:

@@ -14,12 +14,13 @@ reached at all must hold both ways: the frozen view sees the damage, the refitte
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from edge_melanoma.errors import RecipeError
 
 View = Literal["frozen", "refitted", "both"]
-Flipped = Literal["any change", "refer or not"]
+Flipped = Literal["any change", "refer or not", "low or not"]
+Flips = Literal["either threshold", "any change", "refer or not"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +43,16 @@ class GateRecipe:
     hard_sensitivity_drop: float = 0.03
     max_subgroup_drop: float = 0.03  # the same, in every subgroup with ten positives
 
-    flips_are: Flipped = "any change"  # of low, uncertain, refer; or only into and out of `refer`
+    # at the threshold that more pictures cross; or every change among low, uncertain and refer; or at refer alone
+    flips_are: Flips = "either threshold"
     max_flips: float = 0.015
     hard_flips: float = 0.03
     aim_flips: float = 0.005
     near: float = 0.10  # the share of the pictures that lie nearest to a threshold
     max_flips_near: float = 0.15
     max_positives_to_low: int | None = None  # positives that were not `low` before; None: only counted and listed
-    # pictures on which both say `uncertain`, or neither; if all flips are into or out of it, as strict as 1 % of flips
-    min_abstain_agreement: float = 0.99
+    # pictures on which both say `uncertain`, or neither: what two thresholds can cost that each flip max_flips
+    min_abstain_agreement: float = 0.97
 
     min_levels: int = 128  # distinct values of the output
     hard_levels: int = 64
@@ -87,8 +89,8 @@ class GateRecipe:
             if value not in ("frozen", "refitted", "both"):
                 raise RecipeError(f"{name} {value!r}: 'frozen', 'refitted' or 'both'")
         elif name == "flips_are":
-            if value not in ("any change", "refer or not"):
-                raise RecipeError(f"flips_are {value!r}: 'any change' or 'refer or not'")
+            if value not in get_args(Flips):
+                raise RecipeError(f"flips_are {value!r}: one of {', '.join(map(repr, get_args(Flips)))} is needed")
         elif name == "min_positives" or name.endswith("_levels"):
             if not isinstance(value, int) or value < 1:
                 raise RecipeError(f"{name} {value!r}: a whole number from 1 on is needed")

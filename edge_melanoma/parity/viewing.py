@@ -1,7 +1,8 @@
 """How a view comes about: the same rows before and after, counted picture by picture.
 
-A flip is any change of the three-way decision. A change into or out of `refer` is counted apart: it is what a single
-threshold would show. Pictures near a threshold are the share whose score lay nearest to one before the conversion.
+A flip is any change of the three-way decision. Changes into or out of `refer`, and of `low`, are counted apart: each is
+what a single threshold would show. Pictures near a threshold are the share whose score lay nearest to one before the
+conversion.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from edge_melanoma.parity.scoring import Scored, scored
 from edge_melanoma.parity.view import Change, Crossing, Flip, Found, LesionView, SubgroupChange, ViewResult
 
 MEASURED = ("auc", "pauc80", "sensitivity", "specificity")
-_THRESHOLDS: Mapping[Flipped, tuple[str, ...]] = {"any change": ("refer", "low"), "refer or not": ("refer",)}
+_THRESHOLDS: Mapping[Flipped, tuple[str, ...]] = {
+    "any change": ("refer", "low"),
+    "refer or not": ("refer",),
+    "low or not": ("low",),
+}
 
 
 def side_measures(side: Scored) -> Measures:
@@ -86,6 +91,7 @@ def _changed(before: Scored, after: Scored) -> dict[Flipped, Bools]:
     return {
         "any change": np.asarray(before.decision != after.decision),
         "refer or not": before.referred != after.referred,
+        "low or not": np.asarray((before.decision == "low") != (after.decision == "low")),
     }
 
 
