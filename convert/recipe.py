@@ -63,7 +63,7 @@ class ConvertRecipe:
     calibration: CalibrationPictures = field(default_factory=CalibrationPictures)
     prune: PruneRecipe | None = None
     cluster: ClusterRecipe | None = None
-    repair: TuneRecipe = field(default_factory=lambda: TuneRecipe(epochs=5, learning_rate=3e-4))  # prune, cluster
+    repair: TuneRecipe = field(default_factory=lambda: TuneRecipe(epochs=12, learning_rate=1e-3))  # prune, cluster
     tune: TuneRecipe = field(default_factory=TuneRecipe)  # quantisation-aware
     gate: GateRecipe = field(default_factory=GateRecipe)
     rounds: int = 2000  # of the paired bootstrap on the test part
