@@ -1,0 +1,1 @@
+"""What `edge-melanoma bench` measures on a device: time, memory, parity, and the state the device was in."""
