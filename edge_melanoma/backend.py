@@ -13,7 +13,6 @@ import importlib
 import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_melanoma.errors import MissingExtraError, RecipeError
+from edge_melanoma.native_log import without_notes
 
 SEED_LIMIT = 2**32  # NumPy takes no larger one
 _DISTRIBUTIONS = {
@@ -94,23 +94,8 @@ def quiet_native_log() -> Iterator[None]:
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("0", "1") or sys.platform == "win32":
         yield
         return
-    _flush(sys.stderr)
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            _flush(sys.stderr)
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            caught.seek(0)
-            os.write(2, b"".join(line for line in caught if not _ROUTINE.match(line)))
-
-
-def _flush(stream: Any) -> None:
-    if stream is not None:
-        stream.flush()
+    with without_notes(_ROUTINE):
+        yield
 
 
 def _import(name: str) -> Any:

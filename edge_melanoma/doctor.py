@@ -8,9 +8,9 @@ from typing import Any
 from PIL import features
 
 from edge_melanoma import __version__
-from edge_melanoma.machine import engine_works, extras, installed, this_machine
+from edge_melanoma.engines import ENGINES, SLOW, install_command, only_slow_engines
+from edge_melanoma.machine import extras, installed, this_machine
 
-ENGINES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 SUPPORTED = ((3, 11), (3, 13))
 PURPOSE = {
     "data": "tables and plots: data ingest, audit, split, eda",
@@ -23,9 +23,8 @@ PURPOSE = {
 def examine() -> dict[str, Any]:
     """Everything doctor knows."""
     engines: dict[str, dict[str, str | None]] = {}
-    for name, module in ENGINES.items():
-        version = installed(name)
-        engines[name] = {"version": version, "trouble": engine_works(module) if version else None}
+    for kind in ENGINES:
+        engines[kind.name] = {"version": kind.version, "trouble": kind.trouble() if kind.version else None}
     engines["tensorflow"] = {"version": installed("tensorflow"), "trouble": None}
     facts: dict[str, Any] = {
         "edge_melanoma": __version__,
@@ -47,23 +46,14 @@ def _mends(facts: dict[str, Any]) -> list[dict[str, str]]:
     if not SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]:
         mends.append({"lacks": f"Python 3.11 to 3.13 (this is {facts['machine']['python']})", "mend": "install one"})
     engines = facts["engines"]
-    for name, engine in engines.items():
-        if engine["trouble"]:
-            mends.append(
-                {"lacks": f"a working {name}: {engine['trouble']}", "mend": f"pip install --force-reinstall {name}"}
-            )
-    if not any(engine["version"] and not engine["trouble"] for engine in engines.values()):
-        arm32 = facts["machine"]["architecture"] in ("armv7l", "armv6l")
-        mends.append(
-            {
-                "lacks": "an engine that runs models",
-                "mend": "pip install 'edge-melanoma[runtime]'" if arm32 else "pip install ai-edge-litert",
-            }
-        )
-    elif not engines["ai-edge-litert"]["version"] and engines["tflite-runtime"]["version"]:
-        mends.append(
-            {"lacks": "the fast engine (tflite-runtime is several times slower)", "mend": "pip install ai-edge-litert"}
-        )
+    for kind in ENGINES:
+        if trouble := engines[kind.name]["trouble"]:
+            mends.append({"lacks": f"a working {kind.name}: {trouble}", "mend": kind.mend()})
+    working = {name for name, engine in engines.items() if engine["version"] and not engine["trouble"]}
+    if not working:
+        mends.append({"lacks": "an engine that runs models", "mend": install_command()})
+    elif not engines["ai-edge-litert"]["version"] and "tflite-runtime" in working and not only_slow_engines():
+        mends.append({"lacks": f"the fast engine ({SLOW})", "mend": install_command()})
     if facts["libraries"]["libjpeg-turbo"] is None:
         mends.append(
             {

@@ -11,12 +11,10 @@ and runs it once in a process of its own; do that with every model that is met f
 from __future__ import annotations
 
 import importlib
-import os
-import sys
-import tempfile
+import re
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,16 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_melanoma.bundle.tensors import TensorFacts, ends
+from edge_melanoma.engines import ENGINES, install_command
 from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, MissingExtraError, RecipeError
 from edge_melanoma.machine import installed
+from edge_melanoma.native_log import without_notes
 from edge_melanoma.parallel import usable_cores
 from edge_melanoma.tflite.model import read_model
 
 MOST_THREADS = 4  # unless asked for more: small networks gain nothing beyond
-SLOW = (
-    "tflite-runtime runs int8 models 20 to 40 times slower than ai-edge-litert on x86-64 and with 2 to 4 times the "
-    "instructions on arm64"
-)
+_ROUTINE = re.compile(rb"INFO: (Created|Initialized) TensorFlow Lite")
 
 
 class NoEngineError(MissingExtraError):
@@ -61,43 +58,25 @@ class Engine:
 def engine() -> Engine:
     """ai-edge-litert; else tflite-runtime, which is slow; else the interpreter of an installed TensorFlow."""
     troubles = []
-    for name, module, slow in _ENGINES:
-        version = installed(name)
+    for kind in ENGINES:
+        version = kind.version
         if version is None:
             continue
-        trouble = _known_trouble(name)
+        trouble = kind.known_trouble
         try:
             if trouble is None:
-                interpreter = importlib.import_module(module).Interpreter
-                return Engine(name=name, version=version, slow_engine=slow, interpreter=interpreter)
+                interpreter = importlib.import_module(kind.module).Interpreter
+                return Engine(name=kind.name, version=version, slow_engine=kind.slow, interpreter=interpreter)
         except (ImportError, OSError) as error:
-            trouble = str(error).splitlines()[0]
-        troubles.append(f"{name} {version}: {trouble}")
+            trouble = _first_line(error)
+        troubles.append(f"{kind.name} {version}: {trouble}")
     if installed("tensorflow") is not None:
         from edge_melanoma import backend
 
         tf, version = backend.tensorflow(), str(installed("tensorflow"))
         return Engine(name="tensorflow", version=version, slow_engine=None, interpreter=tf.lite.Interpreter)
     found = f" ({'; '.join(troubles)})" if troubles else ""
-    mend = "pip install 'edge-melanoma[runtime]'" if _is_arm32() else "pip install ai-edge-litert"
-    raise NoEngineError(f"running a model needs an engine, and none works here{found}: {mend}")
-
-
-_ENGINES = (
-    ("ai-edge-litert", "ai_edge_litert.interpreter", None),
-    ("tflite-runtime", "tflite_runtime.interpreter", SLOW),
-)
-
-
-def _known_trouble(name: str) -> str | None:
-    """Why an engine that can be imported fails later."""
-    if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
-        return f"needs numpy<2, and this is {np.__version__}"
-    return None
-
-
-def _is_arm32() -> bool:
-    return os.name == "posix" and os.uname().machine in ("armv6l", "armv7l")
+    raise NoEngineError(f"running a model needs an engine, and none works here{found}: {install_command()}")
 
 
 class Model:
@@ -112,7 +91,7 @@ class Model:
         self._bytes = model  # the engine reads from it as long as it lives
         self._pixels = self.input.pixels()
         # TensorFlow's own interpreter warns that it will be deleted, each time
-        with _quiet() if quiet else nullcontext(), warnings.catch_warnings(action="ignore"):
+        with without_notes(_ROUTINE) if quiet else nullcontext(), warnings.catch_warnings(action="ignore"):
             try:
                 self._interpreter = self.engine.interpreter(model_content=model, num_threads=self.threads)
                 self._interpreter.allocate_tensors()
@@ -137,16 +116,22 @@ class Model:
                 f"{self.name}: was given {batch.dtype} {list(batch.shape)}; uint8 [n, {', '.join(map(str, wanted))}], "
                 "as its preprocessing contract makes them, is needed"
             )
+        if len(batch) == 1:
+            return self._one(batch)
         outputs = np.empty((len(batch), self.output.shape[1]), self.output.dtype)
-        for picture, row in zip(batch, outputs, strict=True):
-            # straight into the engine's memory; a view of it must not outlive the line
-            self._given()[0] = picture if self._pixels is None else self._pixels[picture]
-            try:
-                self._interpreter.invoke()
-            except RuntimeError as error:
-                raise ArtifactError(f"{self.name}: {self.engine} cannot run it ({_first_line(error)})") from error
-            row[:] = self._returned()[0]
+        for place in range(len(batch)):
+            outputs[place] = self._one(batch[place : place + 1])[0]
         return outputs
+
+    def _one(self, batch: NDArray[np.uint8]) -> NDArray[Any]:
+        """The same for a batch of one, in microseconds: a small network takes no more than a hundred."""
+        # straight into the engine's memory; a view of it must not outlive the line
+        self._given()[...] = batch if self._pixels is None else self._pixels[batch]
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ArtifactError(f"{self.name}: {self.engine} cannot run it ({_first_line(error)})") from error
+        return self._returned().copy()
 
     def logits(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The logits for tensors uint8 [n,H,W,3]: float32 [n,classes]."""
@@ -155,27 +140,3 @@ class Model:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Standard error without the engine's routine note; whatever else it says comes out after."""
-    try:
-        terminal = os.dup(2)
-    except OSError:  # no standard error at all
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            caught.seek(0)
-            os.write(2, b"".join(line for line in caught if not line.startswith(_ROUTINE)))
-
-
-_ROUTINE = (b"INFO: Created TensorFlow Lite", b"INFO: Initialized TensorFlow Lite")

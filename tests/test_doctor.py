@@ -1,8 +1,13 @@
 """Doctor says what is there, and for what is not the command that brings it."""
 
+import importlib.metadata
 import sys
 
-from edge_melanoma import doctor, machine
+import numpy as np
+import pytest
+
+from edge_melanoma import doctor, engines, machine, runtime
+from edge_melanoma.engines import EngineKind
 
 
 def test_the_facts_are_those_of_this_machine():
@@ -13,11 +18,73 @@ def test_the_facts_are_those_of_this_machine():
     assert facts["extras"]["data"]["polars"]
 
 
-def test_a_missing_engine_is_named_with_its_mend(monkeypatch):
-    engines = (*doctor.ENGINES, "tensorflow")
-    monkeypatch.setattr(doctor, "installed", lambda name: None if name in engines else "1.0")
-    mends = doctor.examine()["mends"]
-    assert {"lacks": "an engine that runs models", "mend": "pip install ai-edge-litert"} in mends
+@pytest.fixture
+def only(monkeypatch):
+    """Makes a machine of the given architecture that has these distributions alone, whatever this one has."""
+
+    def has(architecture, **versions):
+        versions = {name.replace("_", "-"): version for name, version in versions.items()}
+        for module in (doctor, engines, runtime):
+            monkeypatch.setattr(module, "installed", versions.get)
+        monkeypatch.setattr(engines, "engine_works", lambda module: None)
+        monkeypatch.setattr(engines.platform, "machine", lambda: architecture)
+        monkeypatch.setattr(doctor, "extras", dict)
+        return doctor.examine()["mends"]
+
+    return has
+
+
+@pytest.mark.parametrize(
+    ("architecture", "mend"),
+    [
+        ("x86_64", "pip install ai-edge-litert"),
+        ("aarch64", "pip install ai-edge-litert"),
+        ("armv7l", "pip install 'edge-melanoma[runtime]'"),
+    ],
+)
+def test_a_missing_engine_is_named_with_its_mend(only, architecture, mend):
+    assert only(architecture) == [{"lacks": "an engine that runs models", "mend": mend}]
+
+
+def test_tensorflow_alone_is_an_engine(only):
+    assert only("x86_64", tensorflow="2.21.0") == []
+
+
+def test_the_slow_engine_is_called_so_where_there_is_a_faster_one(only, monkeypatch):
+    monkeypatch.setattr(np, "__version__", "1.26.4")
+    (mend,) = only("aarch64", tflite_runtime="2.14.0")
+    assert mend["lacks"].startswith("the fast engine (tflite-runtime runs int8 models 20 to 40 times slower")
+    assert mend["mend"] == "pip install ai-edge-litert"
+    assert only("armv7l", tflite_runtime="2.14.0") == [], "none is made for 32 bits"
+
+
+def test_an_engine_that_this_numpy_breaks_does_not_count_as_working(only, monkeypatch):
+    monkeypatch.setattr(np, "__version__", "2.4.0")
+    broken, missing = only("armv7l", tflite_runtime="2.14.0")
+    assert broken["lacks"] == "a working tflite-runtime: needs numpy<2, and this is 2.4.0"
+    assert missing["lacks"] == "an engine that runs models"
+    assert {broken["mend"], missing["mend"]} == {"pip install 'edge-melanoma[runtime]'"}
+
+
+def test_doctor_and_the_door_to_the_engines_say_the_same_of_them(only, monkeypatch):
+    monkeypatch.setattr(np, "__version__", "2.4.0")
+    only("x86_64", tflite_runtime="2.14.0")
+    runtime.engine.cache_clear()
+    with pytest.raises(
+        runtime.NoEngineError, match=r"tflite-runtime 2.14.0: needs numpy<2.*pip install ai-edge-litert"
+    ):
+        runtime.engine()
+    runtime.engine.cache_clear()
+
+
+def test_an_engine_whose_import_kills_the_process_is_named_and_kills_nobody(tmp_path, monkeypatch):
+    (tmp_path / "deadly.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    deadly = EngineKind(name="numpy", module="deadly")  # as a distribution that is there
+    monkeypatch.setattr(doctor, "ENGINES", (deadly, *engines.ENGINES))
+    facts = doctor.examine()
+    assert facts["engines"]["numpy"]["version"] == importlib.metadata.version("numpy")
+    assert "a working numpy: importing it ends with signal 4" in [mend["lacks"] for mend in facts["mends"]]
 
 
 def test_a_python_that_is_too_old_is_named(monkeypatch):

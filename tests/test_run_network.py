@@ -11,7 +11,7 @@ pytestmark = pytest.mark.tensorflow
 
 from edge_melanoma import backend  # noqa: E402
 from edge_melanoma.errors import ArtifactError  # noqa: E402
-from edge_melanoma.fitting.network import load_network, rebuild  # noqa: E402
+from edge_melanoma.fitting.network import load_network  # noqa: E402
 from edge_melanoma.fitting.weights_file import save_weights  # noqa: E402
 from edge_melanoma.run_folder import NETWORK, RULE, WEIGHTS, open_run, read_rule  # noqa: E402
 from edge_melanoma.train.backbones import build_model  # noqa: E402
@@ -35,52 +35,6 @@ def test_a_network_comes_back_with_every_weight(tmp_path, name):
     assert all((a == b).all() for a, b in zip(loaded.get_weights(), found.model.get_weights(), strict=True))
     given = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
     np.testing.assert_array_equal(loaded(given, training=False), found.model(given, training=False))
-
-
-def strange(change):
-    """The graph of a network with one thing in it that no network of ours has."""
-    graph = json.loads(build_model("seedcnn", size=32, classes=2).to_json())
-    change(graph)
-    return json.dumps(graph)
-
-
-def with_lambda(graph):
-    graph["config"]["layers"].insert(1, {"class_name": "Lambda", "config": {"name": "x"}, "inbound_nodes": []})
-
-
-def with_a_model_inside(graph):
-    graph["config"]["layers"].append({"class_name": "Functional", "config": {}, "inbound_nodes": []})
-
-
-def with_code_as_activation(graph):
-    dense = next(layer for layer in graph["config"]["layers"] if layer["class_name"] == "Dense")
-    dense["config"]["activation"] = {"class_name": "__lambda__", "config": {"value": "4wAAAAA"}}
-
-
-def of_another_kind(graph):
-    graph["class_name"] = "Sequential"
-
-
-def without_a_source(graph):
-    graph["config"]["layers"][-1]["inbound_nodes"] = [[["nobody", 0, 0, {}]]]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (lambda: strange(with_lambda), "has layers that no network of this program has .Lambda"),
-        (lambda: strange(with_a_model_inside), "has layers that no network of this program has .Functional"),
-        (lambda: strange(of_another_kind), "has layers that no network of this program has .Sequential"),
-        (lambda: strange(with_code_as_activation), "cannot be built"),
-        (lambda: strange(without_a_source), "cannot be built"),
-        (lambda: "not JSON", "is no graph of a Keras model"),
-        (lambda: "[]", "is no graph of a Keras model"),
-        (lambda: '{"class_name": "Functional", "config": {"layers": 3}}', "is no graph of a Keras model"),
-    ],
-)
-def test_a_graph_that_training_did_not_write_is_refused(text, message):
-    with pytest.raises(ArtifactError, match=f"a run: {message}"):
-        rebuild(text(), where="a run")
 
 
 def test_weights_of_another_network_are_refused_with_the_layer(tmp_path):

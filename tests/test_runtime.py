@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_melanoma import runtime, trial
+from edge_melanoma import engines, runtime, trial
 from edge_melanoma.bundle import open_bundle
 from edge_melanoma.bundle.tensors import TensorFacts
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
@@ -121,15 +121,21 @@ def test_the_engine_is_named_with_its_version():
     assert (found.slow_engine is not None) == (found.name == "tflite-runtime")
 
 
+def have(monkeypatch, **versions):
+    """Makes this a machine with these distributions and no other."""
+    for module in (runtime, engines):
+        monkeypatch.setattr(module, "installed", versions.get)
+
+
 def test_a_machine_without_engine_gets_the_command_that_mends_it(monkeypatch):
-    monkeypatch.setattr(runtime, "installed", lambda name: None)
+    have(monkeypatch)
     with pytest.raises(NoEngineError, match="pip install") as caught:
         engine.__wrapped__()
     assert caught.value.exit_code == 5
 
 
 def test_the_slow_engine_is_the_last_resort_and_says_what_it_costs(monkeypatch):
-    monkeypatch.setattr(runtime, "installed", lambda name: "2.14.0" if name == "tflite-runtime" else None)
+    have(monkeypatch, **{"tflite-runtime": "2.14.0"})
     monkeypatch.setitem(sys.modules, "tflite_runtime", type(sys)("tflite_runtime"))
     stand_in = type(sys)("tflite_runtime.interpreter")
     stand_in.Interpreter = object
@@ -145,7 +151,7 @@ def test_the_slow_engine_is_the_last_resort_and_says_what_it_costs(monkeypatch):
 def test_an_installed_tensorflow_serves_where_nothing_else_does(tiny, batch, monkeypatch):
     pytest.importorskip("tensorflow", reason="needs the train extra")
     expected = Model(tiny.model_bytes("int8")).raw(batch)
-    monkeypatch.setattr(runtime, "installed", lambda name: "2.21.0" if name == "tensorflow" else None)
+    have(monkeypatch, tensorflow="2.21.0")
     monkeypatch.setattr(runtime, "engine", engine.__wrapped__)
     model = Model(tiny.model_bytes("int8"))
     assert model.engine.name == "tensorflow"

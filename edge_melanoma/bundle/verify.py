@@ -20,9 +20,9 @@ from edge_melanoma.bundle.manifest import Format, GoldenIdentity, ModelFacts
 from edge_melanoma.bundle.reading import CHECKS, Bundle, opening
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.decision import DecisionRule
+from edge_melanoma.engines import SLOW
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, EdgeMelanomaError
 from edge_melanoma.machine import this_machine
-from edge_melanoma.runtime import SLOW
 from edge_melanoma.tflite.model import read_model
 from edge_melanoma.trial import TIMEOUT_S, Trial, run_in_child
 
@@ -105,6 +105,11 @@ def _checking(path: Path, timeout_s: float) -> Iterator[Check | Bundle]:
             break
         yield Check(check=name, passed=True, detail=detail)
     yield bundle
+    yield from prove(bundle, timeout_s=timeout_s)
+
+
+def prove(bundle: Bundle, *, timeout_s: float = TIMEOUT_S) -> Iterator[Check]:
+    """Run an opened bundle on its golden pictures, in a process of its own, and compare."""
     trial = run_in_child(bundle.model, bundle.golden.inputs, name=bundle.name, timeout_s=timeout_s)
     slow = f"; {SLOW}" if trial.engine == "tflite-runtime" else ""
     yield Check(check="engine", passed=True, detail=f"{trial.engine} {trial.engine_version} opens and runs it{slow}")

@@ -12,9 +12,9 @@ from edge_melanoma.data.audit.checks import about_the_table, none_found, one_eac
 from edge_melanoma.data.fingerprint import HASH_BITS, NEAR_LIMIT
 from edge_melanoma.data.index import SPLITS
 from edge_melanoma.data.neighbours import near_pairs, union_find
+from edge_melanoma.licences import NON_COMMERCIAL
 
 FEW_POSITIVES = 30  # below, the interval of a sensitivity of .9 is wider than .2
-NON_COMMERCIAL = r"(?i)(^|[^a-z])nc([^a-z]|$)|non-?commercial"
 
 
 def duplicate_id(rows: pl.DataFrame) -> pl.DataFrame:
