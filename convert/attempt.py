@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from edge_melanoma.parity import GateRecipe, Output, ParityReport, judge
 from edge_melanoma.runtime import Model as Runner
 
 from .material import CALIBRATION, CHOICE, Logits, Material
+from .saving import compressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Attempt:
     @property
     def compressed_bytes(self) -> int:
         """What the model takes in an archive or on the wire."""
-        return len(zlib.compress(self.model, 9))
+        return compressed(self.model)
 
     def to_json(self) -> dict[str, Any]:
         """The attempt in numbers."""

@@ -6,6 +6,8 @@ never seen is cut off; with benign pictures alone, logits of melanomas were clip
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from edge_melanoma.errors import DataError
 Ints = NDArray[np.int64]
 
 FEWEST = 20
+FEW_OF_CLASS = 10  # below, the ranges that a class reaches are those of a few pictures
 
 
 def choose_pictures(table: pl.DataFrame, labels: Ints, pictures: int, *, seed: int) -> Ints:
@@ -34,6 +37,20 @@ def halves(table: pl.DataFrame, labels: Ints, rows: Ints) -> tuple[Ints, Ints]:
     # not every other picture of the draw: it takes the classes in turn, so that each half of two would be of one
     order = np.lexsort((_strata(table)[rows], labels[rows]))
     return np.sort(order[0::2]), np.sort(order[1::2])
+
+
+def thin(labels: Ints, classes: Sequence[str], *, asked: int) -> tuple[str, ...]:
+    """What a draw lacks: fewer pictures than were asked for, or too few of a class; `labels` are those of the draw."""
+    told = []
+    if len(labels) < asked:
+        told.append(f"calibrated on {len(labels):,} pictures, all of the training part; {asked:,} were asked for")
+    for label, name in enumerate(classes):
+        count = int(np.count_nonzero(labels == label))
+        if count < FEW_OF_CLASS:
+            told.append(
+                f"only {count} of the calibration pictures show {name}: values that others would reach may be cut off"
+            )
+    return tuple(told)
 
 
 def _strata(table: pl.DataFrame) -> Ints:

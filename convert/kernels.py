@@ -7,7 +7,6 @@ depends; and not the head, whose few weights are the decision.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,14 +16,6 @@ import numpy as np
 from edge_melanoma.errors import RecipeError
 
 from .graph import Layer, Model
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """What a file takes as it is, and compressed as an app store or a download compresses it."""
-
-    raw_bytes: int
-    gzip_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +34,6 @@ class KernelFacts:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "sparsity": round(self.sparsity, 4)}
-
-
-def sizes(tflite: bytes) -> Sizes:
-    """The size of a model; pruning and clustering show in the second number only."""
-    return Sizes(raw_bytes=len(tflite), gzip_bytes=len(gzip.compress(tflite, 9, mtime=0)))
 
 
 def shrinkable_layers(model: Model, *, keep: Sequence[str] = ()) -> tuple[Layer, ...]:

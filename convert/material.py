@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,18 +12,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from edge_melanoma.calibration import CalibrationRecipe, fit_rule
+from edge_melanoma.calibration import FEWEST_POSITIVES, CalibrationRecipe, fit_rule
 from edge_melanoma.data.index import Index, read_index
 from edge_melanoma.data.parts import Parts, make_parts, with_fold
 from edge_melanoma.data.tensors import TensorCache, make_cache
-from edge_melanoma.decision import DecisionRule
+from edge_melanoma.decision import DecisionRule, positive_classes
 from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError
 from edge_melanoma.evaluation.predicting import prediction_table
 from edge_melanoma.fitting.fit import predict_logits
 from edge_melanoma.fitting.network import load_network
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.recipe import make_recipe
-from edge_melanoma.run_folder import Run, keep_rule, open_run, read_rule
+from edge_melanoma.run_folder import RULE, Run, keep_rule, open_run, read_rule
+
+from .note import check_note
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -37,9 +39,11 @@ class Material:
 
     def __init__(self, folder: Path, *, index: Index | None, on_progress: OnProgress = silent) -> None:
         self.run: Run = open_run(folder)
+        check_note(self.run)
         self.index = _index_of(self.run, index)
         self.task, self.contract = self.run.task, self.run.contract
         self.parts: Parts = make_parts(self.index, self.task, needed=("train", "val", "calibration", "test"))
+        self._check_thresholds()
         self._on_progress = on_progress
         self._kept = ExitStack()
         self._caches: dict[str, TensorCache] = {}
@@ -59,6 +63,7 @@ class Material:
         """The float network as it was trained; not to be changed."""
         if self._network is None:
             self._network = load_network(self.run)
+            _check_ends(self._network, self)
         return self._network
 
     def labels(self, part: str) -> Ints:
@@ -113,6 +118,35 @@ class Material:
         keep_rule(self.run.folder, rule)
         return rule
 
+    def _check_thresholds(self) -> None:
+        """Are there some, or can there be? Before anything is imported or decoded."""
+        kept = read_rule(self.run.folder)
+        if kept is None:
+            self._check_positives()
+        else:
+            self._check_rule(kept)
+
+    def _check_rule(self, rule: DecisionRule) -> None:
+        """Is it this run's, and does it say how it was chosen? The converted model's is chosen likewise."""
+        mine = (rule.task, rule.classes) == (self.task.name, self.task.classes)
+        if not mine or not isinstance(rule.fitted_on.get("recipe"), Mapping):
+            wrong = "does not say how it was chosen" if mine else f"is for {rule.task} ({', '.join(rule.classes)})"
+            raise ArtifactError(
+                f"{self.run.folder / RULE}: {wrong}; delete it, and evaluate the run again to fit it anew"
+            )
+
+    def _check_positives(self) -> None:
+        """With what can be given to mend it."""
+        labels = self.labels(CALIBRATION)
+        positives = int(np.isin(labels, positive_classes(self.task.classes)).sum())
+        if positives < FEWEST_POSITIVES:
+            raise DataError(
+                f"{self.run.folder}: has no thresholds yet, and the calibration part has only {positives} positives "
+                f"among {len(labels):,} pictures; {FEWEST_POSITIVES} are needed: split with a larger calibration part, "
+                f"or choose them with `edge-melanoma evaluate {self.run.folder} --data INDEX --split val --allow-few`, "
+                "which keeps them with the run"
+            )
+
     def rule_after(self, logits: Logits) -> DecisionRule:
         """The rule of a converted model: chosen for the same as the float one's, on its own logits."""
         recipe = make_recipe(self.rule_before().fitted_on["recipe"], CalibrationRecipe, where="decision.json")
@@ -127,6 +161,22 @@ class Material:
             recipe,
             class_shares_train=self.run.about["prior_train"],
         )
+
+
+def _check_ends(network: Any, material: Material) -> None:
+    """Does the network take what the contract makes, and answer what the task asks?"""
+    contract, classes = material.contract, len(material.task.classes)
+    found = (tuple(network.input_shape[1:]), network.output_shape[-1])
+    wanted = ((contract.height, contract.width, 3), classes)
+    if found != wanted:
+        raise ArtifactError(
+            f"{material.run.folder}: its network makes {found[1]} logits of {_sides(found[0])}, its note says "
+            f"{classes} of {_sides(wanted[0])}; one of them was edited, so train again"
+        )
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _index_of(run: Run, given: Index | None) -> Index:

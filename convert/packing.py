@@ -12,6 +12,7 @@ from edge_melanoma.bundle.manifest import LABELS, Gate, GateRow, Manifest, Model
 from edge_melanoma.bundle.origins import DataIdentity, Quantisation, RunIdentity, TaskRecord, portable, sources_of
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import record_golden
+from edge_melanoma.capture import CaptureGate
 from edge_melanoma.licences import NOT_STATED, Licence, allows_commercial_use, inherited
 from edge_melanoma.parity import ParityReport
 from edge_melanoma.recipe import to_table
@@ -72,6 +73,7 @@ def manifest_of(
     model: bytes,
     report: ParityReport,
     *,
+    capture: CaptureGate | None,
     calibration_ids: Sequence[str],
 ) -> tuple[Manifest, Golden]:
     """Everything that travels with the model."""
@@ -119,6 +121,7 @@ def manifest_of(
         metrics=metrics_of(report),
         gate=Gate(asked=to_table(recipe.gate), rows=_gate_rows(report)),
         licence=licence_of(material),
+        capture_gate=capture,
     )
     return manifest, golden
 

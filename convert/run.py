@@ -10,16 +10,19 @@ from typing import Any
 from edge_melanoma import backend
 from edge_melanoma.bundle import check_vacant as check_file
 from edge_melanoma.bundle import write_bundle
+from edge_melanoma.capture import CaptureGate
 from edge_melanoma.data.index import Index
 from edge_melanoma.errors import RecipeError
 from edge_melanoma.evaluation import log_test_opening
 from edge_melanoma.output import check_vacant
-from edge_melanoma.parity import ParityReport, write_parity
+from edge_melanoma.parity import ParityReport, Section, write_parity
 from edge_melanoma.parity.page import KIND as PARITY
 from edge_melanoma.runtime import Model as Runner
 
+from .advice import next_steps
 from .attempt import Attempt, compared
-from .calibration import choose_pictures, halves
+from .calibration import choose_pictures, halves, thin
+from .capture import NO_GATE, fit_gate
 from .export import to_tflite
 from .graph import Model
 from .ladder import Climb, climb
@@ -29,10 +32,13 @@ from .normalisation import fold_normalisation
 from .packing import manifest_of, report_folder, with_labels
 from .recipe import ConvertRecipe
 from .rungs import Workshop
+from .saving import Saving, saving
 from .sections import sections_of
 from .shrink import shrink
 from .speed import relative_latency
 from .stability import Stability, stability
+
+UNSHRUNK = "neither pruned nor clustered"  # the same conversion of the network as it was
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,7 @@ class Watch:
 class Conversion:
     """What came of it."""
 
+    recipe: ConvertRecipe
     out: Path | None  # None: the gate was not met, and there is no bundle
     report_folder: Path
     climb: Climb
@@ -55,12 +62,19 @@ class Conversion:
     latency: dict[str, float]  # relative to float32
     float_bytes: int
     stability: Stability | None
+    capture: CaptureGate | None  # None: too few training pictures for one
+    saving: Saving | None  # None: neither pruned nor clustered
     remarks: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
         """Is there a bundle?"""
         return self.out is not None
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What to do with it, or about it."""
+        return next_steps(self, self.recipe)
 
     def to_json(self) -> dict[str, Any]:
         """The conversion in numbers."""
@@ -72,8 +86,11 @@ class Conversion:
             "latency_relative_to_float32": self.latency,
             "attempts": [each.to_json() for each in self.climb.attempts],
             "stability": self.stability and self.stability.to_json(),
+            "capture_gate": self.capture and self.capture.to_json(),
             "gate": self.final.to_json(),
+            "saving": self.saving and self.saving.to_json(),
             "remarks": list(self.remarks),
+            "next": list(self.next_steps),
         }
 
 
@@ -125,10 +142,12 @@ class _Conversion:
         uses_pictures = recipe.format in ("int8", "int16x8")
         steady = stability(network, pictures, *halves(table, labels, rows), material, recipe) if uses_pictures else None
         final = self._judge(climbed, float_model)
-        models = {"float32": float_model, **{f"{n}: {a.rung}": a.model for n, a in enumerate(climbed.attempts, 1)}}
+        capture = self._capture_gate(climbed, final)
         errors = self._layer_errors(network, pictures, climbed) if recipe.format == "int8" else []
-        latency = relative_latency(models, pictures[0], reference="float32")
+        latency, saved = self._beside_each_other(workshop, climbed, float_model)
+        thinly = thin(labels[rows], material.task.classes, asked=recipe.calibration.pictures) if uses_pictures else ()
         result = Conversion(
+            recipe=recipe,
             out=self.out if climbed.chosen is not None and final.passed else None,
             report_folder=self.beside,
             climb=climbed,
@@ -136,11 +155,11 @@ class _Conversion:
             latency=latency,
             float_bytes=len(float_model),
             stability=steady,
-            remarks=remarks,
+            capture=capture,
+            saving=saved,
+            remarks=(*thinly, *remarks, *([saved.words] if saved else ()), *(() if capture else (NO_GATE,))),
         )
-        write_parity(final, self.beside, sections=sections_of(result, errors), force=self.force)
-        if result.passed:
-            self._write(climbed.nearest, final, ids if uses_pictures else [])
+        self._write(result, sections_of(result, errors), ids if uses_pictures else [])
         return result
 
     def _logits(self, model: bytes, parts: Sequence[str]) -> dict[str, Logits]:
@@ -152,6 +171,20 @@ class _Conversion:
         first = climbed.attempts[0]
         plain = first.model if first.rung == "post-training" else to_tflite(network, "int8", calibration=pictures)
         return layer_errors(fold_normalisation(network), plain, pictures)
+
+    def _beside_each_other(
+        self, workshop: Workshop, climbed: Climb, float_model: bytes
+    ) -> tuple[dict[str, float], Saving | None]:
+        """The time of every model over float32's, and what pruning or clustering saved of the nearest one."""
+        models = {"float32": float_model} | {f"{n}: {a.rung}": a.model for n, a in enumerate(climbed.attempts, 1)}
+        network, pictures = self.material.network, workshop.pictures
+        if workshop.network is network:
+            return relative_latency(models, pictures[0], reference="float32"), None
+        models[UNSHRUNK] = to_tflite(network, self.recipe.format, calibration=pictures)
+        latency = relative_latency(models, pictures[0], reference="float32")
+        nearest = climbed.nearest
+        time = latency[f"{climbed.attempts.index(nearest) + 1}: {nearest.rung}"] / latency[UNSHRUNK]
+        return latency, saving(nearest.model, models[UNSHRUNK], relative_time=time)
 
     def _judge(self, climbed: Climb, float_model: bytes) -> ParityReport:
         """The chosen model on the test part, once; where none was chosen the test part stays closed."""
@@ -168,7 +201,7 @@ class _Conversion:
             recipe.gate,
             rounds=recipe.rounds,
             seed=recipe.seed,
-            name=f"{recipe.format}, {chosen.rung}",
+            name=recipe.format if chosen.rung == recipe.format else f"{recipe.format}, {chosen.rung}",
             tflite_float=self._logits(float_model, [TEST]),
         )
         seen = {name: getattr(report.views["refitted"], name).after for name in ("auc", "sensitivity", "specificity")}
@@ -176,7 +209,24 @@ class _Conversion:
         log_test_opening(material.run.folder, {"verb": "convert", **facts, "seen": seen})
         return report
 
-    def _write(self, chosen: Attempt, report: ParityReport, ids: Sequence[str]) -> None:
+    def _capture_gate(self, climbed: Climb, final: ParityReport) -> CaptureGate | None:
+        """From training pictures; what it costs on the validation part, and on the test part where that was opened."""
+        reports = [climbed.nearest.report, *([final] if final.split == TEST else [])]
+        judged = [report.views["refitted"].after for report in reports]
+        return fit_gate(self.material, judged, seed=self.recipe.seed, on_step=self.watch.on_progress)
+
+    def _write(self, result: Conversion, sections: Sequence[Section], ids: Sequence[str]) -> None:
+        """The report, and if the gate is met the bundle with it: both or neither."""
+        final, chosen, force = result.final, result.climb.nearest, self.force
+
+        def write_report() -> None:
+            write_parity(final, self.beside, sections=sections, force=force)
+
+        if not result.passed:
+            write_report()
+            return
         model = with_labels(chosen.model, self.material)
-        manifest, golden = manifest_of(self.material, self.recipe, chosen, model, report, calibration_ids=ids)
-        write_bundle(self.out, model=model, manifest=manifest, golden=golden, force=self.force)
+        manifest, golden = manifest_of(
+            self.material, self.recipe, chosen, model, final, capture=result.capture, calibration_ids=ids
+        )
+        write_bundle(self.out, model=model, manifest=manifest, golden=golden, force=force, together_with=write_report)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_melanoma.errors import RecipeError
+from edge_melanoma.parity.gate import counted
 
 from .equalise import equalise
 from .export import to_tflite
@@ -87,7 +88,9 @@ def mixed_precision(workshop: Workshop) -> Iterator[Made]:
         if len(kept) == count:
             converted = to_tflite(network, "int8", calibration=workshop.pictures, float_layers=kept)
             converted = workshop.with_chosen_range(converted)
-            yield Made(model=converted, float_layers=kept, remarks=(f"{count} layers compute in float",))
+            yield Made(
+                model=converted, float_layers=kept, remarks=(f"{counted(count, 'layer')} in float: {', '.join(kept)}",)
+            )
 
 
 def quantisation_aware(workshop: Workshop) -> Iterator[Made]:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edge_melanoma.parity import Section
+from edge_melanoma.parity.gate import counted
 from edge_melanoma.report import Cell
 
+from .capture import section as capture_section
 from .layer_error import LayerError, plot, table
 from .speed import where
 
@@ -18,12 +20,16 @@ MOST_LAYERS = 25
 
 
 def sections_of(result: Conversion, errors: Sequence[LayerError]) -> list[Section]:
-    """The ladder, the draw of the calibration pictures, the layers."""
+    """The ladder, the draw of the calibration pictures, the capture gate, the layers."""
     found = [_ladder(result)]
     if result.stability is not None:
         found.append(
-            Section(heading="Does the draw of the calibration pictures matter?", paragraphs=[_capital(result)])
+            Section(
+                heading="Does the draw of the calibration pictures matter?",
+                paragraphs=[f"{_begun(result.stability.words)}."],
+            )
         )
+    found.append(capture_section(result.capture))
     if errors:
         found.append(_layers(errors, synthetic=result.final.synthetic))
     return found
@@ -35,7 +41,7 @@ def ladder_rows(result: Conversion) -> tuple[list[str], list[list[Cell]]]:
     rows: list[list[Cell]] = []
     for number, each in enumerate(result.climb.attempts, start=1):
         frozen, refitted = each.report.views["frozen"], each.report.views["refitted"]
-        name = each.rung + (f", {len(each.float_layers)} layers float" if each.float_layers else "")
+        name = each.rung + (f", {counted(len(each.float_layers), 'layer')} in float" if each.float_layers else "")
         failed = ", ".join(row.title for row in each.report.failed_rows)
         rows.append(
             [
@@ -55,24 +61,25 @@ def ladder_rows(result: Conversion) -> tuple[list[str], list[list[Cell]]]:
 
 def _ladder(result: Conversion) -> Section:
     headers, rows = ladder_rows(result)
-    notes = [remark for each in result.climb.attempts for remark in each.remarks]
+    notes = [f"{_begun(each.rung)}: {remark}" for each in result.climb.attempts for remark in each.remarks]
     return Section(
         heading="What was tried",
         paragraphs=[
             f"From the cheapest on, until the gate is passed on the validation part; float32 has "
             f"{result.float_bytes / 1e6:.2f} MB. Flips and sensitivity at the float model's thresholds. Times are "
             f"ratios to float32 in one run ({where()}); absolute ones need `edge-melanoma bench` on the device.",
-            *result.remarks,
-            *notes,
+            *(f"{_begun(remark)}." for remark in result.remarks),
+            *(f"{note}." for note in notes),
+            *([] if result.passed else [f"Next: {step}." for step in result.next_steps]),
         ],
         headers=headers,
         rows=rows,
     )
 
 
-def _capital(result: Conversion) -> str:
-    words = result.stability.words if result.stability else ""
-    return words[:1].upper() + words[1:] + "."
+def _begun(text: str) -> str:
+    """As a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def _layers(errors: Sequence[LayerError], *, synthetic: bool) -> Section:

@@ -17,8 +17,6 @@ from .tune import steps_of, tune
 
 OnProgress = Callable[[str, int, int], None]
 
-NO_FASTER = "no engine here skips them: the download shrinks, the file and the time of a prediction do not"
-
 
 def shrink(material: Material, recipe: ConvertRecipe, *, on_progress: OnProgress) -> tuple[Model, tuple[str, ...]]:
     """The network to convert, and what was done to it; the float network itself where nothing was asked for."""
@@ -31,12 +29,12 @@ def shrink(material: Material, recipe: ConvertRecipe, *, on_progress: OnProgress
         settled = math.ceil(recipe.prune.end_share * recipe.repair.epochs)
         far = _tuned(network, material, recipe, pruning.after_step, min(settled, recipe.repair.epochs - 1), on_progress)
         pruning.apply()
-        remarks.append(f"{zeros(network):.0%} of the weights of the large layers are zero{far}; {NO_FASTER}")
+        remarks.append(f"{zeros(network):.1%} of the weights of the large layers are zero{far}")
     if recipe.cluster is not None:
         clustering = Clustering(network, recipe.cluster)
         far = _tuned(network, material, recipe, clustering.after_step, 0, on_progress)
         clustering.apply()
-        remarks.append(f"each large layer has at most {recipe.cluster.clusters} different weights{far}; {NO_FASTER}")
+        remarks.append(f"each large layer has at most {recipe.cluster.clusters} different weights{far}")
     return network, tuple(remarks)
 
 

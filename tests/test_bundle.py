@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_melanoma.bundle import Golden, open_bundle, pack_bundle, read_bundle, write_bundle
+from edge_melanoma.bundle import Golden, check_vacant, open_bundle, pack_bundle, read_bundle, write_bundle
 from edge_melanoma.bundle.archive import append_archive, read_archive
 from edge_melanoma.bundle.reading import LIMITS, MANIFEST, MAX_BUNDLE_BYTES
 from edge_melanoma.bundle.strict import canonical
@@ -140,15 +140,23 @@ def test_whatever_is_done_to_the_bytes_it_opens_or_is_refused(data):
 
 
 def test_whatever_is_done_to_the_model_with_every_sum_repaired_it_opens_or_is_refused(data, opened, tiny):
-    rng = random.Random(2)
+    rng, said = random.Random(2), []
     for _ in range(400):
         model = bytearray(opened.model)
         for _ in range(rng.choice((1, 2, 8))):
             model[rng.randrange(len(model))] = rng.randrange(256)
         try:
             read_bundle(tiny.forged(data, model=bytes(model)), name="tiny")
-        except ArtifactError:
-            continue
+        except ArtifactError as error:
+            said.append(str(error))
+    assert len(said) > 200
+    assert all(message.isprintable() for message in said), "a terminal obeys what is not"
+
+
+def test_a_name_in_the_metadata_reaches_no_terminal_as_it_is(data, opened, tiny):
+    model = opened.model.replace(b"labels.txt", b"l\x1b[31m.txt")
+    assert model != opened.model
+    refused(tiny.forged(data, model=model), r"labels in 'l.x1b\[31m.txt'; 'labels.txt' is right")
 
 
 def test_labels_other_than_the_classes_are_refused(data, tiny):
@@ -228,6 +236,32 @@ def test_a_full_disk_leaves_the_old_bundle_and_says_so_in_one_line(tmp_path, dat
     assert done.stdout.count("\n") == 1
     assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_bundle_and_what_belongs_to_it_are_both_written_or_neither(tmp_path, opened, data):
+    path, seen = tmp_path / "model.tflite", []
+
+    def failing():
+        seen.append(path.exists())
+        raise ArtifactError("no room for the report")
+
+    parts = {"model": opened.model, "manifest": opened.manifest, "golden": opened.golden}
+    with pytest.raises(ArtifactError, match="no room for the report"):
+        write_bundle(path, **parts, together_with=failing)
+    assert list(tmp_path.iterdir()) == []
+    path.write_bytes(data)
+    before = path.stat().st_mtime_ns
+    with pytest.raises(ArtifactError, match="no room for the report"):
+        write_bundle(path, **parts, force=True, together_with=failing)
+    assert (list(tmp_path.iterdir()), path.stat().st_mtime_ns) == ([path], before)
+    assert seen == [False, True]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place that takes no file")
+def test_a_place_that_takes_no_file_is_told_before_the_work():
+    for path in (Path("/proc/model.tflite"), Path("/proc/nowhere/deep/model.tflite")):
+        with pytest.raises(ArtifactError, match=r"model.tflite: cannot be written .*; name a place you may write to"):
+            check_vacant(path, force=False)
 
 
 def test_what_is_no_bundle_is_refused_with_what_it_is(tmp_path, tiny, data):

@@ -7,7 +7,7 @@ import pytest
 
 pl = pytest.importorskip("polars", reason="needs the data extra")
 
-from edge_melanoma.convert.calibration import FEWEST, choose_pictures, halves  # noqa: E402
+from edge_melanoma.convert.calibration import FEW_OF_CLASS, FEWEST, choose_pictures, halves, thin  # noqa: E402
 from edge_melanoma.data.index import conform  # noqa: E402
 from edge_melanoma.errors import DataError  # noqa: E402
 
@@ -137,3 +137,14 @@ def test_too_few_pictures_are_refused_with_how_many_are_needed():
     assert len(choose_pictures(enough, labels, 300, seed=0)) == FEWEST
     with pytest.raises(DataError, match=f"{FEWEST - 1} training pictures; at least {FEWEST} are needed"):
         choose_pictures(enough[1:], labels[1:], 300, seed=0)
+
+
+def test_a_draw_that_is_short_of_pictures_or_of_a_class_says_so():
+    table, labels = index((NEVUS, "Vienna", 100), (MELANOMA, "Vienna", 1))
+    drawn = labels[choose_pictures(table, labels, 300, seed=0)]
+    short, few = thin(drawn, ("other", "melanoma"), asked=300)
+    assert short == "calibrated on 101 pictures, all of the training part; 300 were asked for"
+    assert few.startswith("only 1 of the calibration pictures show melanoma")
+    table, labels = index((NEVUS, "Vienna", 400), (MELANOMA, "Vienna", FEW_OF_CLASS))
+    drawn = labels[choose_pictures(table, labels, 300, seed=0)]
+    assert thin(drawn, ("other", "melanoma"), asked=300) == ()

@@ -12,6 +12,7 @@ import pytest
 pl = pytest.importorskip("polars", reason="needs the data extra")
 
 from edge_melanoma import backend  # noqa: E402
+from edge_melanoma.calibration import CalibrationRecipe, fit_rule  # noqa: E402
 from edge_melanoma.cli import main  # noqa: E402
 from edge_melanoma.data.index import Index, write_index  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
@@ -34,6 +35,11 @@ def run_of(data, folder, /, **changes):
     note = {
         "kind": "run",
         "recipe": {"seed": 0},
+        "recipe_sha256": "0" * 64,
+        "versions": {"numpy": "2.0.0"},
+        "model": {"backbone": "seedcnn", "parameters": 1, "macs": 1},
+        "weights": {"source": "none"},
+        "synthetic": False,
         "index": str(data.folder),
         "index_sha256": data.sha256,
         "fold": None,
@@ -94,6 +100,63 @@ def test_what_is_no_finished_run_or_has_lost_its_index_is_refused(refused, tmp_p
     refused(message, run, "--out", "m.tflite", code=4)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": None}, "edge-melanoma.json.task: is None; an object is needed"),
+        ({"prior_train": None}, "prior_train: is None; a list is needed"),
+        ({"prior_train": ["a"]}, "prior_train[0]: is 'a'; a number is needed"),
+        ({"index": 5}, "edge-melanoma.json.index: is 5"),
+        ({"fold": "x"}, "edge-melanoma.json.fold: is 'x'"),
+        ({"recipe": {}}, "edge-melanoma.json: lacks seed"),
+        ({"model": {"backbone": "seedcnn"}}, "edge-melanoma.json: lacks parameters, macs"),
+        ({"synthetic": "no"}, "edge-melanoma.json.synthetic: is 'no'"),
+    ],
+)
+def test_a_note_that_was_edited_is_refused_with_the_key(refused, tmp_path, changes, message):
+    run = run_of(index_of(TABLE, tmp_path), tmp_path / "run", **changes)
+    refused(message, run, "--out", "m.tflite", code=4)
+    refused("train again", run, "--out", "m.tflite", code=4)
+
+
+@pytest.mark.parametrize("key", ["task", "preprocessing", "prior_train", "index", "versions", "weights", "synthetic"])
+def test_a_note_that_lacks_something_is_refused_with_the_key(refused, run, key):
+    note = json.loads((run / "edge-melanoma.json").read_text())
+    del note[key]
+    (run / "edge-melanoma.json").write_text(json.dumps(note))
+    refused(f"edge-melanoma.json: lacks {key}", run, "--out", "m.tflite", code=4)
+
+
+def rule_of(run, **changes):
+    """The thresholds of a run, as an evaluation keeps them, with these changes."""
+    recipe = CalibrationRecipe(rounds=100)
+    predictions = made_up.predict(TABLE, task("mel"))
+    rule = fit_rule(predictions, TABLE, task("mel"), recipe, class_shares_train=[0.5, 0.5]).to_json()
+    (run / "decision.json").write_text(json.dumps({**rule, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "mal"}, "decision.json: is for mal (other, melanoma)"),
+        ({"classes": ["melanoma", "other"], "positive": [0]}, "decision.json: is for mel (melanoma, other)"),
+        ({"fitted_on": {"split": "calibration"}}, "decision.json: does not say how it was chosen"),
+        ({"temperature": {"value": -1.0, "low": 0.5, "high": 2.0}}, "decision.json: is broken"),
+    ],
+)
+def test_thresholds_that_are_not_the_runs_are_refused(refused, run, changes, message):
+    rule_of(run, **changes)
+    refused(message, run, "--out", "m.tflite", code=4)
+
+
+def test_too_few_positives_for_thresholds_are_told_with_the_way_out(refused, tmp_path):
+    rare = (pl.col("split") == "calibration") & (pl.col("dx") == "MEL")
+    few = TABLE.filter(~rare | (pl.int_range(pl.len()).over(rare) < 3))
+    run = run_of(index_of(few, tmp_path), tmp_path / "run")
+    refused("has only 3 positives among ", run, "--out", "m.tflite", code=3)
+    refused("--allow-few`, which keeps them with the run", run, "--out", "m.tflite", code=3)
+
+
 def test_a_run_without_its_weights_is_refused(refused, run):
     (run / "weights.weights.h5").unlink()
     refused("not a run that `edge-melanoma train` wrote", run, "--out", "m.tflite", code=4)
@@ -128,6 +191,28 @@ def test_an_index_without_one_of_the_parts_is_refused(refused, tmp_path, part):
         (["--out", "m.tflite", "--set", 'rungs=["magic"]'], 2, "rungs magic; known: post-training"),
         (["--out", "m.tflite", "--set", "rungs=[]"], 2, "rungs are none; known: post-training"),
         (["--out", "m.tflite", "--prune", "1.5"], 2, "prune.sparsity"),
+        (["--out", "m.tflite", "--prune", "half"], 2, "--prune half: give a share above 0 and below 1"),
+        (["--out", "m.tflite", "--prune", "4:8"], 2, "for example 0.5, or 2:4"),
+        (["--out", "m.tflite", "--prune", "2:4", "--set", "prune.sparsity=0.7"], 2, "both say what prune.sparsity is"),
+        (["--out", "m.tflite", "--prune", "0.7", "--set", "prune.pattern=2:4"], 2, "with prune.pattern 2:4 it is 0.5"),
+        (["--out", "m.tflite", "--cluster", "1"], 2, "cluster.clusters is 1; it must be 2 to 256"),
+        (
+            ["--out", "m.tflite", "--cluster", "8", "--set", "cluster.clusters=4"],
+            2,
+            "both say what cluster.clusters is",
+        ),
+        (["--out", "m.tflite", "--int8", "--set", "format=float16"], 2, "--set format=float16 and --int8: both say"),
+        (["--out", "m.tflite", "--qat", "--set", 'rungs=["post-training"]'], 2, "and --qat: both say what rungs is"),
+        (["--out", "m.tflite", "--gate", "near=0.1", "--set", "gate.near=0.2"], 2, "both say what gate.near is"),
+        (
+            ["--out", "m.tflite", "--gate", "near"],
+            2,
+            "--gate near: give it as KEY=VALUE, for example --gate max_flips=",
+        ),
+        (["--out", "m.tflite", "--set", "=3"], 2, "--set =3: give it as KEY=VALUE, for example --set tune.epochs=2"),
+        (["--out", "m.tflite", "--root", "ham10000"], 2, "--root ham10000: give it as SOURCE=DIR"),
+        (["--out", "m.tflite", "--root", "ph2=/data"], 2, "the index has no such source; it has: "),
+        (["--out", "/proc/m.tflite"], 4, "/proc/m.tflite: cannot be written"),
         (["--out", "m.tflite", "--recipe", "nowhere.toml"], 2, "nowhere.toml"),
     ],
 )

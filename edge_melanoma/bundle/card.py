@@ -11,6 +11,8 @@ from typing import Any
 
 from edge_melanoma.bundle.manifest import GOLDEN, LABELS, MODEL
 from edge_melanoma.bundle.reading import Bundle
+from edge_melanoma.capture import CaptureGate
+from edge_melanoma.capture.limits import CHECKS
 from edge_melanoma.decision import DecisionRule, Interval, Threshold
 from edge_melanoma.labels import TASKS
 from edge_melanoma.metrics.estimate import shown, span
@@ -49,6 +51,7 @@ def card(bundle: Bundle) -> Card:
         _what(bundle),
         _metrics(manifest.metrics),
         _decision(manifest.rule, manifest.rule_before),
+        _capture(manifest.capture_gate),
         Section(
             title="Gate that it passed" if not manifest.gate.not_met else "Gate, NOT MET",
             columns=("check", "asked", "found", ""),
@@ -158,6 +161,29 @@ def _interval(interval: Interval) -> str:
     return f"{shown(interval.value)} ({span(interval.low, interval.high)})"
 
 
+def _capture(gate: CaptureGate | None) -> Section:
+    """What a picture has to be like before the model is asked, and what that costs."""
+    if gate is None:
+        return Section(title="Capture gate", rows=(("none", "the model is asked whatever a picture is like"),))
+    fitted, cost = gate.fitted_on, gate.fitted_on.get("cost")
+    rows = [(check.code, check.asked(gate.limits)) for check in CHECKS]
+    rows.append(("fitted on", f"{_plain(fitted.get('pictures'))} pictures of {_plain(fitted.get('part'))}"))
+    for part, found in cost.items() if isinstance(cost, Mapping) else ():
+        rows.append((f"cost, {part}", _cost(found) if isinstance(found, Mapping) else "–"))
+    return Section(title="Capture gate: a picture is refused as", columns=("", "unless"), rows=tuple(rows))
+
+
+def _cost(part: Mapping[str, Any]) -> str:
+    refused, every, accepted = (part.get(name) for name in ("rejected", "sensitivity", "sensitivity_accepted"))
+    if not (isinstance(refused, Mapping) and isinstance(every, Mapping) and isinstance(accepted, Mapping)):
+        return "–"
+    return (
+        f"{_plain(refused.get('any'))} of {_plain(part.get('pictures'))} refused, "
+        f"{_plain(part.get('positives_rejected'))} of {_plain(part.get('positives'))} positives; sensitivity "
+        f"{_estimate(every, 'value')} on all, {_estimate(accepted, 'value')} on those taken"
+    )
+
+
 def _origin(bundle: Bundle) -> Section:
     manifest = bundle.manifest
     data, run, made = manifest.data, manifest.run, manifest.quantisation
@@ -168,11 +194,23 @@ def _origin(bundle: Bundle) -> Section:
         ("index", data.index_sha256),
         ("weights", run.weights_sha256),
         ("recipe", f"{run.recipe_sha256}, seed {run.seed}"),
+        *_shrunk(made.recipe),
         ("quantised", f"{made.rung}{calibrated}, seed {made.seed}"),
         ("made with", ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)),
         ("golden on", f"{manifest.golden.engine} {manifest.golden.engine_version}, {manifest.golden.architecture}"),
     ]
     return Section(title="Origin", rows=tuple(rows))
+
+
+def _shrunk(recipe: Mapping[str, Any]) -> Iterator[Row]:
+    """What was asked for before the conversion; a recipe is free to say anything."""
+    prune, cluster = recipe.get("prune"), recipe.get("cluster")
+    if isinstance(prune, Mapping):
+        pattern = f", pattern {_plain(prune['pattern'])}" if prune.get("pattern", "any") != "any" else ""
+        share = f"{_plain(prune.get('sparsity'))} of the large layers' weights{pattern}"
+        yield "pruned", f"{share}: a smaller download, not a faster prediction"
+    if isinstance(cluster, Mapping):
+        yield "clustered", f"{_plain(cluster.get('clusters'))} different weights in each large layer"
 
 
 def _licence(bundle: Bundle) -> Section:

@@ -26,6 +26,7 @@ from edge_melanoma.bundle.origins import (
 )
 from edge_melanoma.bundle.strict import Free, canonical, fields_from_json, fields_to_json, parse, texts
 from edge_melanoma.bundle.tensors import TensorFacts
+from edge_melanoma.capture import CaptureGate
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.licences import Licence
@@ -138,7 +139,7 @@ class Manifest:
     intended_use: str = INTENDED_USE
     out_of_scope: str = OUT_OF_SCOPE
     notice: str = NOTICE
-    capture_gate: Free | None = None  # kept for the check of a picture before the model sees it
+    capture_gate: CaptureGate | None = None  # None: whatever the picture is like, the model is asked
     parts: Mapping[str, Part] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -194,6 +195,12 @@ class Manifest:
     def from_json(cls, value: Any, where: str = "manifest") -> Manifest:
         """Read a manifest; a key too many, one missing or a value of another kind is an error that names it."""
         content = dict(value) if isinstance(value, Mapping) else {}
+        version = content.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:  # whose keys are not known here
+            raise ArtifactError(
+                f"{where}: has schema version {version}, and this edge-melanoma reads {SCHEMA_VERSION}; install a "
+                "newer one"
+            )
         for key in ("content_sha256", "synthetic_banner"):
             if key not in content:
                 raise ArtifactError(f"{where}: lacks {key}")

@@ -22,6 +22,7 @@ from edge_melanoma.labels import Task
 from edge_melanoma.preprocess import PreprocessContract
 from edge_melanoma.tflite.metadata import metadata_of
 from edge_melanoma.tflite.model import TfliteModel, read_model
+from edge_melanoma.tflite.parts import quoted
 from edge_melanoma.tflite.rules import problems
 
 MANIFEST = "manifest.json"
@@ -142,7 +143,7 @@ def _check_metadata(model: TfliteModel) -> None:
     wrong = [
         f"{what} {found}; {right} is right"
         for what, found, right in (
-            ("labels in", said.output.label_file, LABELS),
+            ("labels in", None if said.output.label_file is None else quoted(said.output.label_file), quoted(LABELS)),
             ("colours", said.input.colour_space, "RGB"),
             ("mean", set(said.input.mean), {0.0}),
             ("std", set(said.input.std), {1.0}),
@@ -170,7 +171,7 @@ def read_whole(path: Path) -> bytes:
         raise ArtifactError(f"{path}: has {facts.st_size:,} bytes; at most {MAX_BUNDLE_BYTES:,} are read")
     try:
         with path.open("rb") as stream:
-            data = stream.read(MAX_BUNDLE_BYTES + 1)
+            data = stream.read(facts.st_size + 1)  # no more: the room for it is taken at once
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({_reason(error)})") from error
     if len(data) != facts.st_size:

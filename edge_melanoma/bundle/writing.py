@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_melanoma.bundle.archive import append_archive, has_archive, read_archive
@@ -39,20 +41,42 @@ def pack_bundle(*, model: bytes, manifest: Manifest, golden: Golden, name: str =
     return data
 
 
-def write_bundle(path: Path, *, model: bytes, manifest: Manifest, golden: Golden, force: bool = False) -> Bundle:
-    """Write a bundle and open it as everybody else will."""
+def write_bundle(
+    path: Path,
+    *,
+    model: bytes,
+    manifest: Manifest,
+    golden: Golden,
+    force: bool = False,
+    together_with: Callable[[], object] = lambda: None,
+) -> Bundle:
+    """Write a bundle and open it as everybody else will.
+
+    `together_with` writes what belongs to it, when the bundle is on the disk and not yet in its place: both or neither.
+    """
     check_vacant(path, force=force)
     data = pack_bundle(model=model, manifest=manifest, golden=golden, name=str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be written ({error.strerror}); name a place you may write to") from error
-    write_file(path, data)
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        write_file(draft, data)
+        together_with()
+        draft.replace(path)
+    except ArtifactError as error:
+        raise ArtifactError(str(error).replace(str(draft), str(path))) from error
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be written ({error.strerror}); name a place you may write to") from error
+    finally:
+        draft.unlink(missing_ok=True)
     return open_bundle(path)
 
 
 def check_vacant(path: Path, *, force: bool) -> None:
-    """Fail before the work, not after it: is `path` free, or a bundle that may be replaced?"""
+    """Fail before the work, not after it: is `path` free, or a bundle that may be replaced, and can it be written?"""
+    _check_writable(path)
     if not path.exists():
         if path.is_symlink():
             raise ArtifactError(f"{path}: is a broken symbolic link; name a file that does not exist yet")
@@ -65,3 +89,13 @@ def check_vacant(path: Path, *, force: bool) -> None:
         read_archive(read_whole(path), limits=LIMITS, name=str(path))  # of this or another version of the tool
     except ArtifactError as error:
         raise ArtifactError(f"{path}: is no bundle of this tool, so --force does not replace it; delete it") from error
+
+
+def _check_writable(path: Path) -> None:
+    """Asked by writing: rights say nothing of what a file system takes."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be written ({error.strerror}); name a place you may write to") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,10 @@ from edge_melanoma.cli.options import Force, Json, Roots
 
 if TYPE_CHECKING:
     from edge_melanoma.convert.run import Conversion
+    from edge_melanoma.data.index import Index
 
 _FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
+_CHANGE, _LIMIT = "tune.epochs=2", "max_flips=0.01"  # as --set and --gate want them
 
 
 def convert(
@@ -30,15 +33,25 @@ def convert(
     ptq: Annotated[bool, typer.Option("--ptq", help="The first rung of the ladder only: no training.")] = False,
     qat: Annotated[bool, typer.Option("--qat", help="The last rung only: quantisation-aware training.")] = False,
     prune: Annotated[
-        float | None, typer.Option("--prune", metavar="SHARE", help="Set this share of the weights to zero first.")
+        str | None,
+        typer.Option(
+            "--prune", metavar="SHARE|2:4", help="Set this share of the weights to zero first, or two of every four."
+        ),
+    ] = None,
+    cluster: Annotated[
+        int | None, typer.Option("--cluster", metavar="N", help="Leave each large layer N different weights first.")
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe, e.g. tune.epochs=2; repeatable."),
+        typer.Option("--set", metavar="KEY=VALUE", help=f"Change a key of the recipe, e.g. {_CHANGE}; repeatable."),
     ] = None,
     limits: Annotated[
         list[str] | None,
-        typer.Option("--gate", metavar="KEY=VALUE", help="A limit, as --set gate.KEY=VALUE; the manifest keeps it."),
+        typer.Option(
+            "--gate",
+            metavar="KEY=VALUE",
+            help=f"A limit of the gate, e.g. {_LIMIT}; the manifest keeps it; repeatable.",
+        ),
     ] = None,
     recipe: Annotated[
         str | None,
@@ -57,32 +70,98 @@ def convert(
     from edge_melanoma.cli.console import print_json
     from edge_melanoma.cli.data.extra import data_extra
     from edge_melanoma.cli.progress import Steps
-    from edge_melanoma.errors import EXIT_GATE_NOT_MET, RecipeError
-    from edge_melanoma.recipe import parse_change
+    from edge_melanoma.errors import EXIT_GATE_NOT_MET
 
-    chosen = [name for name, on in zip(_FORMATS, (float32, float16, dynamic, int8, int16x8), strict=True) if on]
-    if len(chosen) > 1 or (ptq and qat):
-        raise RecipeError(f"--{' and --'.join(chosen if len(chosen) > 1 else ['ptq', 'qat'])}: give one of them")
-    asked = dict(parse_change(change) for change in changes or [])
-    asked |= {f"gate.{key}": value for key, value in (parse_change(limit) for limit in limits or [])}
-    asked |= {"format": chosen[0]} if chosen else {}
-    asked |= {"rungs": ["post-training"]} if ptq else {"rungs": ["quantisation-aware"]} if qat else {}
-    asked |= {} if prune is None else {"prune.sparsity": prune}
+    formats = dict(zip(_FORMATS, (float32, float16, dynamic, int8, int16x8), strict=True))
+    asked = _asked(_of_flags(formats, ptq=ptq, qat=qat, prune=prune, cluster=cluster), changes or [], limits or [])
     with data_extra():
-        from edge_melanoma.cli.data.reading import open_index
         from edge_melanoma.convert import run as stage
         from edge_melanoma.convert.recipes import find_recipe
 
+    wanted = find_recipe(recipe, changes=asked)
     with Steps() as steps:
         watch = stage.Watch(on_progress=steps.on_progress, on_attempt=_say_attempt)
-        index = None if data is None else open_index(data, root)
-        result = stage.run(run, find_recipe(recipe, changes=asked), out, index=index, force=force, watch=watch)
+        result = stage.run(run, wanted, out, index=_index(run, data, root), force=force, watch=watch)
     if as_json:
         print_json(result.to_json())
     else:
         _print(result)
     if not result.passed:
         raise typer.Exit(EXIT_GATE_NOT_MET)
+
+
+def _of_flags(
+    formats: Mapping[str, bool], *, ptq: bool, qat: bool, prune: str | None, cluster: int | None
+) -> dict[str, tuple[str, Any]]:
+    """What the flags ask for, by key of the recipe: the flag, for messages, and the value."""
+    rungs = {"ptq": "post-training", "qat": "quantisation-aware"}
+    of_format = _one_of([name for name, on in formats.items() if on])
+    of_rung = _one_of([name for name, on in (("ptq", ptq), ("qat", qat)) if on])
+    asked: dict[str, tuple[str, Any]] = {}
+    if of_format:
+        asked["format"] = (f"--{of_format}", of_format)
+    if of_rung:
+        asked["rungs"] = (f"--{of_rung}", [rungs[of_rung]])
+    if prune is not None:
+        asked |= {f"prune.{key}": (f"--prune {prune}", value) for key, value in _pruning(prune).items()}
+    if cluster is not None:
+        asked["cluster.clusters"] = (f"--cluster {cluster}", cluster)
+    return asked
+
+
+def _one_of(names: Sequence[str]) -> str | None:
+    from edge_melanoma.errors import RecipeError
+
+    if len(names) > 1:
+        raise RecipeError(f"--{' and --'.join(names)}: give one of them")
+    return names[0] if names else None
+
+
+def _pruning(text: str) -> dict[str, Any]:
+    from edge_melanoma.errors import RecipeError
+
+    if text == "2:4":
+        return {"pattern": "2:4", "sparsity": 0.5}
+    try:
+        return {"sparsity": float(text)}
+    except ValueError as error:
+        raise RecipeError(f"--prune {text}: give a share above 0 and below 1, for example 0.5, or 2:4") from error
+
+
+def _asked(flags: Mapping[str, tuple[str, Any]], changes: Sequence[str], limits: Sequence[str]) -> dict[str, Any]:
+    """All changes of the recipe by dotted key; the last of one kind holds, and two kinds must not contradict."""
+    from edge_melanoma.errors import RecipeError
+
+    set_to = {key: (f"--set {text}", value) for text in changes for key, value in [_parsed("--set", text, _CHANGE)]}
+    gate = {
+        f"gate.{key}": (f"--gate {text}", value) for text in limits for key, value in [_parsed("--gate", text, _LIMIT)]
+    }
+    asked: dict[str, tuple[str, Any]] = {}
+    for kind in (set_to, gate, flags):
+        for key, (words, value) in kind.items():
+            before, other = asked.setdefault(key, (words, value))
+            if other != value:
+                raise RecipeError(f"{before} and {words}: both say what {key} is; give one of them")
+    return {key: value for key, (_, value) in asked.items()}
+
+
+def _parsed(flag: str, text: str, example: str) -> tuple[str, Any]:
+    from edge_melanoma.errors import RecipeError
+    from edge_melanoma.recipe import parse_change
+
+    if not text.partition("=")[0].strip() or "=" not in text:
+        raise RecipeError(f"{flag} {text}: give it as KEY=VALUE, for example {flag} {example}")
+    return parse_change(text)
+
+
+def _index(run: Path, data: Path | None, root: list[str] | None) -> Index | None:
+    """The index that was named, or the run's with other roots; None: the run's, as it was."""
+    from edge_melanoma.cli.data.reading import open_index
+    from edge_melanoma.run_folder import open_run
+
+    if data is None and not root:
+        return None
+    return open_index(Path(open_run(run).about["index"]) if data is None else data, root)
 
 
 def _say_attempt(attempt: Any) -> None:
@@ -114,5 +193,5 @@ def _print(result: Conversion) -> None:
     else:
         console.print(f"{result.out}: {result.out.stat().st_size / 1e6:.2f} MB", markup=False)
     console.print(f"see {result.report_folder / 'index.html'}", markup=False)
-    if result.out is not None:
-        console.print(f"next: edge-melanoma verify {result.out}", markup=False)
+    for step in result.next_steps:
+        console.print(f"next: {step}", markup=False)

@@ -126,8 +126,8 @@ def _first(numbers: tuple[Any, ...]) -> Any:
 
 
 def _kernel_problems(graph: Subgraph, kind: Kind) -> Iterator[str]:
-    kernels = list(_kernels(graph))
-    for operator, kernel in kernels:
+    weighted = list(kernels(graph))
+    for operator, kernel in weighted:
         if operator.name == "DEPTHWISE_CONV_2D" and len(kernel.scales) == 1 and kernel.shape[-1:] > (1,):
             channels = f"its {kernel.shape[-1]} channels"
             yield f"the kernel of {operator}, {kernel}, has one scale for {channels}; one for each is right"
@@ -139,11 +139,11 @@ def _kernel_problems(graph: Subgraph, kind: Kind) -> Iterator[str]:
             tensor = graph.tensors[number]
             if number != ABSENT and tensor.type != activation and not (kind in _ACTIVATIONS and tensor.floating):
                 yield f"{operator} computes with {tensor}, which is {tensor.type}; {activation} is right for {kind}"
-    if kind == "dynamic" and not any(kernel.type == "INT8" for _, kernel in kernels):
+    if kind == "dynamic" and not any(kernel.type == "INT8" for _, kernel in weighted):
         yield "no kernel is INT8: it is a float model (the converter leaves kernels of fewer than 1024 values alone)"
 
 
-def _kernels(graph: Subgraph) -> Iterator[tuple[Operator, Tensor]]:
+def kernels(graph: Subgraph) -> Iterator[tuple[Operator, Tensor]]:
     """Operators with weights, and these as they are stored: before a DEQUANTIZE."""
     stored = {one.outputs[0]: one.inputs[0] for one in graph.operators if one.name == "DEQUANTIZE" and _converts(one)}
     for operator in graph.operators:

@@ -24,6 +24,7 @@ from edge_melanoma.bundle.reading import LIMITS, MANIFEST
 from edge_melanoma.bundle.strict import canonical
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import record_golden
+from edge_melanoma.capture import CaptureGate, CaptureLimits
 from edge_melanoma.decision import DecisionRule, Interval, Threshold
 from edge_melanoma.labels import task
 from edge_melanoma.licences import inherited
@@ -78,6 +79,27 @@ def rule(low: float = 0.3, refer: float = 0.6) -> DecisionRule:
     )
 
 
+def capture_gate() -> CaptureGate:
+    """Takes the pictures above, though they are no skin; its limits are made up."""
+    limits = CaptureLimits(
+        min_width_px=SIDE,
+        min_height_px=SIDE,
+        max_black_share=0.5,
+        min_mean_luma=59.0,
+        max_mean_luma=226.0,
+        max_clipped_share=0.25,
+        max_glare_share=0.05,
+        min_sharpness=0.25,
+        min_skin_share=0.0,
+        min_contrast=0.125,
+        min_lesion_share=0.01,
+        max_lesion_share=0.85,
+        min_centre_share=0.05,
+        max_scatter_share=0.9,
+    )
+    return CaptureGate(limits=limits, fitted_on={"part": "train", "pictures": PICTURES})
+
+
 def manifest(kind: str = "int8", **changed: object) -> Manifest:
     """The manifest of a tiny bundle; its measures are made up."""
     estimate = {"value": 0.981, "low": 0.962, "high": 0.994, "level": 0.95}
@@ -112,6 +134,7 @@ def manifest(kind: str = "int8", **changed: object) -> Manifest:
             asked={"flips": 0.03}, rows=(GateRow(name="decision flips", asked="≤ 3 %", found="0.5 %", passed=True),)
         ),
         "licence": inherited(model="Apache-2.0", data=[LICENCE]),
+        "capture_gate": capture_gate(),
     }
     return Manifest(**{**facts, **changed})
 
