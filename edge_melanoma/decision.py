@@ -118,6 +118,12 @@ class DecisionRule:
         """p' for logits of the shape (…, class): calibrated, and for the prevalence of `prior_deploy`."""
         return probability_of(self.log_odds(logits))
 
+    def scores(self, logits: ArrayLike) -> Floats:
+        """The share of p' and its like for every class; (…, class) -> (…, class), adding up to 1."""
+        moved = shares_moved(self.shares_train, self.shares_deploy)
+        z = np.asarray(logits, np.float64) / self.temperature.value + moved
+        return np.asarray(np.exp(z - _log_sum_exp(z)[..., None]))
+
     def decide(self, p: float) -> Decision:
         """The decision for one probability."""
         if not 0 <= p <= 1:  # a NaN must never pass for `low`

@@ -71,13 +71,15 @@ def test_constraints_pin_exact_versions_and_name_no_address():
         ["doctor", "--help"],
         ["verify", "--help"],
         ["show", "--help"],
+        ["predict", "--help"],
+        ["bench", "--help"],
     ],
 )
 def test_help_imports_nothing_heavy(argv):
     code = (
         "import sys, json\n"
-        "from edge_melanoma.cli import app\n"
-        f"try: app({argv!r})\n"
+        "from edge_melanoma.cli import command\n"
+        f"try: command()({argv!r})\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         f"print(json.dumps([name for name in {GROUND_FLOOR_ONLY_LIGHT!r} if name in sys.modules]), file=sys.stderr)\n"
     )

@@ -221,6 +221,20 @@ def test_show_says_what_is_forbidden_and_what_was_not_met(data, tiny):
     assert sections["Gate, NOT MET"].rows[0][-1] == "NOT MET"
 
 
+def test_show_says_that_a_model_was_pruned_or_clustered_and_is_no_faster_for_it(data, tiny):
+    def shrunk(**recipe):
+        forged = tiny.forged(data, lambda content: content["quantisation"].update(recipe=recipe))
+        (origin,) = (one for one in card(read_bundle(forged, name="t")).sections if one.title == "Origin")
+        return {row[0]: row[1] for row in origin.rows}
+
+    assert not {"pruned", "clustered"} & set(shrunk(prune=None, cluster=None))
+    rows = shrunk(prune={"sparsity": 0.5, "pattern": "2:4"}, cluster={"clusters": 16})
+    no_faster = "a smaller download, not a faster prediction"
+    assert rows["pruned"] == f"0.500 of the large layers' weights, pattern 2:4: {no_faster}"
+    assert rows["clustered"] == "16 different weights in each large layer"
+    assert shrunk(prune={}, cluster={})["clustered"] == "– different weights in each large layer"
+
+
 def test_show_sets_float_and_converted_side_by_side_with_their_difference(data, tiny):
     change = {
         "before": 0.91,
@@ -260,8 +274,8 @@ def test_show_refuses_what_is_no_bundle_in_one_line(tmp_path, tiny):
 def test_verify_and_show_import_no_tensorflow_and_no_tables():
     for argv in (["verify", str(BUNDLE)], ["show", str(BUNDLE)], ["verify", "--help"], ["show", "--help"]):
         code = (
-            "import sys\nfrom edge_melanoma.cli import app\n"
-            f"try: app({argv!r})\nexcept SystemExit as end: assert end.code in (0, None), end.code\n"
+            "import sys\nfrom edge_melanoma.cli import command\n"
+            f"try: command()({argv!r})\nexcept SystemExit as end: assert end.code in (0, None), end.code\n"
             "heavy = ('tensorflow', 'tf_keras', 'polars', 'pandas', 'sklearn', 'matplotlib', 'h5py', 'flatbuffers')\n"
             "print([name for name in heavy if name in sys.modules], file=sys.stderr)\n"
         )

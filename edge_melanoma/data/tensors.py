@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_melanoma.cache import cache_folder
 from edge_melanoma.data.pictures import Picture
 from edge_melanoma.errors import ArtifactError, DataError
 from edge_melanoma.parallel import OnProgress, iterate_over_cores, silent
@@ -45,12 +46,6 @@ class TensorCache:
         """Give back what was kept for this training only."""
         if self.temporary is not None:
             shutil.rmtree(self.temporary, ignore_errors=True)
-
-
-def cache_folder() -> Path:
-    """Where tensors are kept from one training to the next."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "edge-melanoma" / "tensors"
 
 
 def make_cache(
@@ -88,7 +83,7 @@ def make_cache(
 
 def _kept_at(contract: PreprocessContract, identities: Sequence[str]) -> Path:
     key = hashlib.sha256("\n".join([contract.sha256, *identities]).encode()).hexdigest()
-    return cache_folder() / f"{key}.npy"
+    return cache_folder() / "tensors" / f"{key}.npy"
 
 
 def _no_place(path: Path, kind: str, size: int, error: OSError) -> ArtifactError:

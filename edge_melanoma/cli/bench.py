@@ -1,0 +1,163 @@
+"""`bench`: how fast, how large and how right a model is on the device it runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_melanoma.cli.options import Force, Json, Roots
+from edge_melanoma.errors import EXIT_GATE_NOT_MET, RecipeError
+
+if TYPE_CHECKING:
+    from edge_melanoma.benchmarks.device.compare import Comparison
+    from edge_melanoma.benchmarks.device.result import Report
+    from edge_melanoma.benchmarks.device.run import BenchRecipe
+
+
+def bench(
+    artefacts: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE|TFLITE...", help="Bundles, or any .tflite of a classifier.")
+    ],
+    seconds: Annotated[float, typer.Option(metavar="S", help="Least length of each run of a model.")] = 10,
+    repeats: Annotated[int, typer.Option(metavar="N", help="Runs of each; they have to agree within 5 %.")] = 3,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the engine.", show_default="the cores, at most 4")
+    ] = None,
+    sweep: Annotated[bool, typer.Option(help="Also measure with 1, 2, 4 … threads.")] = True,
+    picture: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="To decide on, from end to end.", show_default="two drawn ones"),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="INDEX", help="Decide on its test part too, and compare with the manifest.")
+    ] = None,
+    root: Roots = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="An earlier report; code 6 where a figure got worse.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(metavar="SHARE", help="By which a figure may be worse.")] = 0.05,
+    across: Annotated[
+        bool, typer.Option("--across", help="Compare with another machine, engine or number of threads.")
+    ] = False,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="USER@HOST", help="Measure there over SSH, not here; repeatable."),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="With --on: an interpreter there that has the dependencies."),
+    ] = None,
+    ssh_config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --on: instead of ~/.ssh/config.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write a page, Markdown and JSON there.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Measure models on this device: latency, memory, what runs where, and whether it decides as promised.
+
+    Every latency stands beside the state of the device; what speaks against it is said. Ends with code 6 where the
+    device does not give what the bundle promises, or a figure is worse than --compare allows.
+    """
+    from edge_melanoma.benchmarks.device.compare import compare as compare_reports
+    from edge_melanoma.benchmarks.device.result import KIND
+    from edge_melanoma.benchmarks.device.run import BenchRecipe
+    from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
+    from edge_melanoma.output import check_vacant
+
+    recipe = BenchRecipe(seconds=seconds, repeats=repeats, threads=threads, sweep=sweep)
+    if out is not None:
+        check_vacant(out, kind=KIND, force=force)
+    earlier = None if compare is None else read_earlier(compare)
+    if on:
+        if data is not None:
+            raise RecipeError("--data is read on the machine that measures; with --on, copy the index there and bench")
+        report = _elsewhere(on, artefacts, recipe, python, ssh_config, picture or [])
+    elif python is not None or ssh_config is not None:
+        raise RecipeError("--python and --ssh-config say how --on measures elsewhere; give --on")
+    else:
+        report = _here(artefacts, recipe, picture or [], data, root)
+    found = None
+    if earlier is not None and report.measurements:
+        found = compare_reports(report, earlier, tolerance=tolerance, across=across)
+    if out is not None:
+        write_report(report, out, comparison=found, force=force)
+    _show(report, found, as_json=as_json, out=out)
+    worse = found is not None and found.regressions
+    raise typer.Exit(report.exit_code or (EXIT_GATE_NOT_MET if worse else 0))
+
+
+def _here(
+    artefacts: list[Path], recipe: BenchRecipe, pictures: list[Path], data: Path | None, root: list[str] | None
+) -> Report:
+    from edge_melanoma.benchmarks.device.run import run
+    from edge_melanoma.cli.progress import Steps
+
+    index = None
+    if data is not None:
+        from edge_melanoma.cli.data.extra import data_extra
+
+        with data_extra():
+            from edge_melanoma.cli.data.reading import open_index
+            from edge_melanoma.evaluation import predicting  # noqa: F401  (what it needs is missed now, not at the end)
+
+        index = open_index(data, root)
+    with Steps() as steps:
+        return run(artefacts, recipe, pictures=pictures, index=index, on_step=steps.on_progress)
+
+
+def _elsewhere(
+    hosts: list[str],
+    artefacts: list[Path],
+    recipe: BenchRecipe,
+    python: str | None,
+    ssh_config: Path | None,
+    pictures: list[Path],
+) -> Report:
+    from edge_melanoma.benchmarks.device.remote import Connection, run_on
+    from edge_melanoma.cli.progress import Steps
+
+    connection = Connection(ssh_config=ssh_config, python=python)
+    with Steps() as steps:
+        return run_on(hosts, artefacts, recipe, connection, pictures=pictures, on_step=steps.on_progress)
+
+
+def _show(report: Report, comparison: Comparison | None, *, as_json: bool, out: Path | None) -> None:
+    from edge_melanoma.cli.console import print_json, say
+
+    for failure in report.failures:
+        say(f"error: {failure.label}: {failure.reason}")
+    if as_json:
+        print_json(report.to_json())
+    elif report.measurements:
+        _print(report, comparison)
+    for one in comparison.regressions if comparison else ():
+        say(f"worse: {one.artefact} on {one.device}, {one.figure}: {one.before:.4g}, now {one.now:.4g}")
+    if out is not None and not as_json:
+        say(f"see {out / 'index.html'}")
+
+
+def _print(report: Report, comparison: Comparison | None) -> None:
+    from rich.text import Text
+
+    from edge_melanoma.benchmarks.device.page import CHANGES, change_rows
+    from edge_melanoma.benchmarks.device.telling import host_rows, measured_rows, overview
+    from edge_melanoma.cli.console import out as console
+    from edge_melanoma.cli.rows import print_rows
+    from edge_melanoma.notice import SYNTHETIC_BANNER
+
+    for found in report.measurements:
+        console.print(Text(f"{found.name} on {found.device.name}", "bold"))
+        print_rows([*host_rows(found.device, found.settings), *measured_rows(found)])
+        console.print()
+    if len(report.measurements) > 1:
+        headers, rows = overview(report)
+        print_rows([[str(cell) for cell in row] for row in rows], columns=headers)
+    if comparison is not None:
+        print_rows(change_rows(comparison), columns=CHANGES)
+    if report.synthetic:
+        console.print(SYNTHETIC_BANNER)
