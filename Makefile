@@ -30,8 +30,10 @@ demo: $(SETUP)
 	$(TOOL) evaluate $(DEMO)/run --data $(DEMO)/split --split test --force
 	$(TOOL) convert $(DEMO)/run --int8 --recipe demo --out $(DEMO)/model.tflite --force
 	$(TOOL) verify $(DEMO)/model.tflite
-	@printf '\nLook at $(DEMO)/run/evaluation-test/index.html, $(DEMO)/model.report/index.html, $(DEMO)/run/curves.png,\n'
-	@printf '$(DEMO)/split/eda/index.html and $(DEMO)/index/audit/index.html\n'
+	$(TOOL) predict $(DEMO)/pictures/SYN_images/SYN_000000?.jpg --model $(DEMO)/model.tflite
+	$(TOOL) bench $(DEMO)/model.tflite --seconds 1 --out $(DEMO)/bench --force
+	@printf '\nLook at $(DEMO)/run/evaluation-test/index.html, $(DEMO)/model.report/index.html, $(DEMO)/bench/index.html,\n'
+	@printf '$(DEMO)/run/curves.png, $(DEMO)/split/eda/index.html and $(DEMO)/index/audit/index.html\n'
 
 test: $(SETUP)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
