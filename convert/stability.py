@@ -22,7 +22,7 @@ class Stability:
     """How two models of disjoint calibration pictures differ on the validation part."""
 
     pictures: int  # in each half
-    flips: float  # share of decisions that differ, at the float model's thresholds
+    flips: float  # share of the pictures on two sides of a float model's threshold, of the worse one
     log_odds: float  # mean difference
     output_scales: tuple[float, ...]  # one level of the logits, in each
     limit: float
@@ -37,7 +37,7 @@ class Stability:
         """What it means."""
         told = (
             f"two models from disjoint halves of the calibration pictures ({self.pictures} each) differ in "
-            f"{self.flips:.2%} of the decisions and by {self.log_odds:.3f} in the log-odds on average"
+            f"{self.flips:.2%} of the decisions at one threshold and by {self.log_odds:.3f} in the log-odds on average"
         )
         if self.steady:
             return f"{told}: no more than the gate lets a conversion change ({self.limit:.1%})"
@@ -67,7 +67,7 @@ def stability(
     scores = [positive_log_odds(each, positive) for each in logits]
     return Stability(
         pictures=len(second),
-        flips=float(np.mean(decisions[0] != decisions[1])),
+        flips=max(float(np.mean((decisions[0] == side) != (decisions[1] == side))) for side in ("low", "refer")),
         log_odds=float(np.abs(scores[0] - scores[1]).mean()),
         output_scales=tuple(float(runner.output.scale or 0.0) for runner in runners),
         limit=recipe.gate.max_flips,

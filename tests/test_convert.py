@@ -189,7 +189,7 @@ def test_what_was_measured_is_what_predict_says_of_the_same_files(home, converte
     expected = dict(zip(measured["image_id"], converted.bundle.rule.probability(logits), strict=True))
     index = read_index(home / "split")
     rows = index.table.filter(pl.col("image_id").is_in(measured["image_id"].to_list()))
-    files = {str(picture): name for picture, name in zip(index.pictures(rows), rows["image_id"], strict=True)}
+    files = {str(picture.root / picture.path): name for picture, name in zip(index.pictures(rows), rows["image_id"], strict=True)}
     said = edge_melanoma("predict", *files, "--model", converted.path, "--json").stdout
     lines = [json.loads(line) for line in said.splitlines()]
     assert {files[line["picture"]]: line["melanoma_probability"] for line in lines} == pytest.approx(
