@@ -184,12 +184,15 @@ def test_a_bundle_is_evaluated_and_compared_with_its_run(home, converted):
 
 
 def test_what_was_measured_is_what_predict_says_of_the_same_files(home, converted, tmp_path):
+    if not (home / "model.evaluation-test").exists():
+        edge_melanoma("evaluate", converted.path, "--data", home / "split", "--rounds", 100)
     measured = pl.read_parquet(home / "model.evaluation-test" / "predictions.parquet")
     logits = measured.select(f"logit_{name}" for name in converted.bundle.task.classes).to_numpy()
     expected = dict(zip(measured["image_id"], converted.bundle.rule.probability(logits), strict=True))
     index = read_index(home / "split")
     rows = index.table.filter(pl.col("image_id").is_in(measured["image_id"].to_list()))
-    files = {str(picture.root / picture.path): name for picture, name in zip(index.pictures(rows), rows["image_id"], strict=True)}
+    paths = [str(picture.root / picture.path) for picture in index.pictures(rows)]
+    files = dict(zip(paths, rows["image_id"], strict=True))
     said = edge_melanoma("predict", *files, "--model", converted.path, "--json").stdout
     lines = [json.loads(line) for line in said.splitlines()]
     assert {files[line["picture"]]: line["melanoma_probability"] for line in lines} == pytest.approx(

@@ -79,7 +79,8 @@ class Check(NamedTuple):
         """What was found, what would be taken, and what to do."""
         name = _NAMES[self.measure]
         found, limit = shown_apart(self.measure, getattr(measures, self.measure), getattr(limits, self.limit))
-        bound = f"at least {limit} is needed" if self.is_least else f"at most {limit} is taken"
+        are = "are" if self.measure.endswith("_px") else "is"
+        bound = f"at least {limit} {are} needed" if self.is_least else f"at most {limit} {are} taken"
         return f"{self.what}: {name} {found}, {bound}; {self.advice}"
 
 
