@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets everything up and runs the main job on the embedded default, `make test` the tests.
 # Needs python3 (3.11 to 3.13), python3-venv and make. PYTHON=python3.12 picks another interpreter.
-.PHONY: demo test check wheel setup clean
+.PHONY: demo test check wheel pi android setup clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -45,8 +45,17 @@ check: $(SETUP)
 	$(BIN)/python -m pip install --quiet --no-deps --target build/typed .
 	cd build/typed && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml
 
+# Emulated Raspberry Pis, compared with this machine; PI_BUNDLE=model.tflite tries another bundle.
+PI_BUNDLE ?= tests/golden/tiny/tiny_bundle.tflite
+pi: $(SETUP)
+	$(BIN)/python -m edge_melanoma.benchmarks.pi run $(PI_BUNDLE)
+
+# The Android demo without Gradle. Needs a JDK (17 or newer), Maven, and Debian 12's apt.
+android: $(SETUP)
+	cd android_demo && $(abspath $(BIN))/python -m tooling
+
 wheel: $(SETUP)
 	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) android_demo/build build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
