@@ -45,10 +45,12 @@ check: $(SETUP)
 	$(BIN)/python -m pip install --quiet --no-deps --target build/typed .
 	cd build/typed && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml
 
-# Emulated Raspberry Pis, compared with this machine; PI_BUNDLE=model.tflite tries another bundle.
-PI_BUNDLE ?= tests/golden/tiny/tiny_bundle.tflite
+# The base install on emulated Raspberry Pis 4 and 5, compared with this machine; PI_BUNDLES="a.tflite b.tflite" tries others.
+TINY := tests/golden/tiny
+PI_BUNDLES ?= $(TINY)/tiny_bundle.tflite $(wildcard $(DEMO)/model.tflite)
 pi: $(SETUP)
-	$(BIN)/python -m edge_melanoma.benchmarks.pi run $(PI_BUNDLE)
+	$(BIN)/python -m edge_melanoma.benchmarks.pi run $(PI_BUNDLES)
+	$(BIN)/python -m edge_melanoma.benchmarks.pi count $(TINY)/tiny_float32.tflite $(TINY)/tiny_int8.tflite --against benchmarks/results/pi-instructions.json
 
 # The Android demo without Gradle. Needs a JDK (17 or newer), Maven, and Debian 12's apt.
 android: $(SETUP)

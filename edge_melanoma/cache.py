@@ -7,6 +7,9 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """`edge-melanoma` in the user's cache folder; it need not exist."""
+    """EDGE_MELANOMA_CACHE, else `edge-melanoma` in the user's cache folder; it need not exist."""
+    given = os.environ.get("EDGE_MELANOMA_CACHE")
+    if given:
+        return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "edge-melanoma"

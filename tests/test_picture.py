@@ -162,3 +162,51 @@ def test_hostile_bytes_give_a_tensor_or_a_refusal(name):
             outcomes.add("tensor")
     assert "damaged" in outcomes
     assert all(refusal.startswith(f"{name}: ") for refusal in refusals)
+
+
+def png(header, *chunks):
+    """A PNG of an IHDR and these chunks, with their checksums."""
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", *header)), *chunks, (b"IEND", b"")]
+    framed = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+@pytest.mark.parametrize(("rows", "is_taken"), [(7, True), (6, False), (0, False)])
+def test_a_png_with_fewer_rows_than_it_says_is_damaged_and_not_filled_up(rows, is_taken):
+    pixels = zlib.compress(b"".join(b"\0" + bytes([10 * row] * 15) for row in range(rows)))
+    data = png((5, 7, 8, 2, 0, 0, 0), (b"IDAT", pixels[:9]), (b"IDAT", pixels[9:]))
+    if is_taken:
+        assert np.array_equal(np.asarray(read_picture(data))[:, 0, 0], 10 * np.arange(7))
+    else:
+        with pytest.raises(PictureError, match="fewer rows") as caught:
+            read_picture(data)
+        assert caught.value.reason == "damaged"
+
+
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # of Adam7
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (3, 3), (8, 9), (13, 6), (37, 23)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
+def test_interlaced_pngs_of_all_sizes_have_the_rows_that_adam7_gives_them(size, mode):
+    """Rows counted by hand: each pass has those of the pixels that it shows."""
+    width, height = size
+    samples, bits, colour = {"L": (1, 8, 0), "RGB": (3, 8, 2), "P": (1, 4, 3), "1": (1, 1, 0)}[mode]
+    raw = b""
+    for left, top, across, down in PASSES:
+        columns, rows = len(range(left, width, across)), len(range(top, height, down))
+        if columns:
+            raw += rows * bytes(1 + -(-columns * samples * bits // 8))
+    palette = [(b"PLTE", bytes(48))] if mode == "P" else []
+    header = (width, height, bits, colour, 0, 0, 1)
+    assert read_picture(png(header, *palette, (b"IDAT", zlib.compress(raw)))).size == size
+    with pytest.raises(PictureError, match="fewer rows"):
+        read_picture(png(header, *palette, (b"IDAT", zlib.compress(raw[:-1]))))
+
+
+def test_of_two_palettes_the_first_counts():
+    palettes = [(b"PLTE", bytes([level] * 6)) for level in (200, 30)]
+    data = png((1, 1, 8, 3, 0, 0, 0), *palettes, (b"IDAT", zlib.compress(b"\0\1")))
+    assert np.asarray(read_picture(data)).tolist() == [[[200, 200, 200]]]

@@ -34,10 +34,9 @@ def say_on_stderr(text: str) -> None:
 
 
 def default_cache() -> Path:
-    """Below EDGE_MELANOMA_CACHE, else below our folder in the user's own cache."""
-    given = os.environ.get("EDGE_MELANOMA_CACHE")
+    """A folder of our cache."""
     try:
-        return (Path(given) if given else cache_folder()).absolute() / "pi"
+        return cache_folder().absolute() / "pi"
     except RuntimeError as error:  # no home
         raise RecipeError("there is no home folder to keep a cache in; name a folder in EDGE_MELANOMA_CACHE") from error
 

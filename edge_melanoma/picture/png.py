@@ -37,6 +37,8 @@ MODES: dict[int, tuple[Mode, set[int]]] = {  # colour type: mode, allowed bit de
 }
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 MAX_ICC_BYTES = 2**22
+INFLATED_AT_ONCE = 2**20
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 def parse(data: bytes, name: str) -> PictureFile:
@@ -45,9 +47,9 @@ def parse(data: bytes, name: str) -> PictureFile:
     for kind, start, end in _chunks(data, name):
         if not chunks and kind != b"IHDR":
             raise damaged(name, "its header is not its first chunk")
-        if kind in PIXEL_CHUNKS:
+        if kind == b"IDAT" or (kind in PIXEL_CHUNKS and kind not in chunks):  # of two, the first counts
             kept.append(memoryview(data)[start:end])
-        if kind not in chunks:  # of two, the first counts
+        if kind not in chunks:
             chunks[kind] = b"" if kind == b"IDAT" else data[start + 8 : end - 4]
     if b"IDAT" not in chunks or len(chunks[b"IHDR"]) != 13:
         raise damaged(name, "it has no pixels or a broken header")
@@ -115,6 +117,7 @@ def _icc(chunk: bytes) -> str:
 
 def decode(file: PictureFile) -> Image.Image:
     """The picture in RGB; raises PictureError where a pixel is transparent."""
+    _check_rows(file)
     image: Image.Image = PngImageFile(io.BytesIO(file.essential))  # not Image.open: see jpeg.py
     image.load()
     if image.mode == "P":
@@ -129,6 +132,36 @@ def decode(file: PictureFile) -> Image.Image:
     elif file.transparency and _has_colour(image, file):
         raise transparent(file.name)
     return image.convert("RGB")
+
+
+def _check_rows(file: PictureFile) -> None:
+    """Are there as many rows as the header says? Pillow fills up a picture whose compressed rows end before it."""
+    header = struct.unpack_from(">IIBBBBB", file.essential, len(SIGNATURE) + 8)
+    needed = _row_bytes(*header[:4], interlaced=bool(header[6]))
+    inflater, position = zlib.decompressobj(), len(SIGNATURE)
+    try:
+        while needed > 0 and position < len(file.essential) and not inflater.eof:
+            length, kind = struct.unpack_from(">I4s", file.essential, position)
+            rest = memoryview(file.essential)[position + 8 : position + 8 + length] if kind == b"IDAT" else b""
+            while rest and needed > 0:
+                needed -= len(inflater.decompress(rest, min(needed, INFLATED_AT_ONCE)))
+                rest = inflater.unconsumed_tail
+            position += length + 12
+    except zlib.error as error:
+        raise damaged(file.name, "its pixels are not compressed as they should be") from error
+    if needed > 0:
+        raise damaged(file.name, "it has fewer rows than its header says")
+
+
+def _row_bytes(width: int, height: int, bits: int, colour: int, *, interlaced: bool) -> int:
+    """The bytes of all rows, with the one before each that names its filter."""
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    total = 0
+    for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * samples * bits + 7) // 8)
+    return total
 
 
 def _has_colour(image: Image.Image, file: PictureFile) -> bool:
