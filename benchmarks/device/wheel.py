@@ -43,8 +43,10 @@ def build_wheel() -> Wheel:
     stem = f"{PACKAGE}-{installed.version}"
     about = f"{stem}.dist-info"
     files = dict(_package_files())
-    for name in ("METADATA", "entry_points.txt"):
-        files[f"{about}/{name}"] = (installed.read_text(name) or "").encode("utf-8")
+    # a source tree that was built from has its metadata beside it under the older name, and Python may find it first
+    metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
+    files[f"{about}/METADATA"] = metadata.encode("utf-8")
+    files[f"{about}/entry_points.txt"] = (installed.read_text("entry_points.txt") or "").encode("utf-8")
     wheel = f"Wheel-Version: 1.0\nGenerator: {DISTRIBUTION}\nRoot-Is-Purelib: true\nTag: {TAG}\n"
     files[f"{about}/WHEEL"] = wheel.encode("ascii")
     record = "".join(f"{name},sha256={_hash(data)},{len(data)}\n" for name, data in sorted(files.items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_melanoma.errors import EdgeMelanomaError, MissingExtraError
+from edge_melanoma.machine import installed
 
 PURPOSE = "the emulated Raspberry Pi"
 
@@ -42,7 +42,7 @@ def need_program(name: str, package: str) -> str:
 
 def need_pip() -> list[str]:
     """The command that is pip, of the Python that runs this."""
-    if importlib.util.find_spec("pip") is None:
+    if installed("pip") is None:
         raise NeedsError(f"{PURPOSE} needs pip, which this Python has not: {sys.executable} -m ensurepip")
     return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
