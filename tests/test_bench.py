@@ -1,6 +1,5 @@
 """`bench` measures what runs, says what it ran on, and notices where a device does not give what was promised."""
 
-import importlib.util
 import json
 import os
 import re
@@ -34,14 +33,6 @@ from edge_melanoma.tflite.model import read_model
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE, FLOAT, INT8 = (TINY / f"tiny_{name}.tflite" for name in ("bundle", "float32", "int8"))
 QUICK = BenchRecipe(seconds=0, repeats=2, threads=1, sweep=False)
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

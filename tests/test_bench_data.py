@@ -1,6 +1,5 @@
 """`bench --data`: what the manifest promises of the test part is looked for on this device."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -21,14 +20,6 @@ from edge_melanoma.errors import RecipeError
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE = TINY / "tiny_bundle.tflite"
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

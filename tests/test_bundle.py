@@ -1,6 +1,5 @@
 """A bundle opens only if every byte is what was written, and only as what it is: no origin is lost on the way."""
 
-import importlib.util
 import json
 import os
 import random
@@ -21,14 +20,6 @@ from edge_melanoma.notice import SYNTHETIC_BANNER
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE = TINY / "tiny_bundle.tflite"
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

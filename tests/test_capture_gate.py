@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -196,14 +195,6 @@ def test_what_is_no_gate_of_this_version_is_refused(gate):
 
 
 # --- what a conversion makes of it ---
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", GOLDEN / "tiny" / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

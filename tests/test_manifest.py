@@ -1,7 +1,6 @@
 """A manifest says exactly what its dataclasses say, contradicts neither itself nor the model, and drops no origin."""
 
 import copy
-import importlib.util
 import json
 import random
 from pathlib import Path
@@ -19,14 +18,6 @@ from edge_melanoma.licences import Licence, allows_commercial_use, inherited
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE = TINY / "tiny_bundle.tflite"
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import importlib.util
 import io
 import json
 import os
@@ -251,14 +250,6 @@ def test_it_imports_nothing_heavy(folder):
 
 
 # a bundle that is met for the first time
-
-
-@pytest.fixture
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_bundle_proves_itself_once(tmp_path, monkeypatch):

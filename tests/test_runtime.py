@@ -1,6 +1,5 @@
 """The engine gives what the model says, batch by batch; what crashes or hangs in it becomes one sentence."""
 
-import importlib.util
 import os
 import re
 import struct
@@ -19,14 +18,6 @@ from edge_melanoma.errors import ArtifactError, DataError, RecipeError
 from edge_melanoma.runtime import Model, NoEngineError, engine
 
 TINY = Path(__file__).parent / "golden" / "tiny"
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

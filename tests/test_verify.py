@@ -1,7 +1,6 @@
 """`verify` says of a bundle whether it holds here, check by check; `show` prints what it is; both by exit codes too."""
 
 import dataclasses
-import importlib.util
 import json
 import subprocess
 import sys
@@ -20,14 +19,6 @@ from edge_melanoma.tflite.model import read_model
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE = TINY / "tiny_bundle.tflite"
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    spec = importlib.util.spec_from_file_location("tiny_make", TINY / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
