@@ -124,6 +124,39 @@ def test_a_part_with_share_zero_stays_empty(tmp_path):
     assert read_index(tmp_path / "split").table["fold"].null_count() == 1200
 
 
+def test_a_held_out_centre_is_the_test_part_and_its_lesions_are_nowhere_else(tmp_path):
+    centres = np.array(["near", "far", "middle"])[np.random.default_rng(3).integers(0, 3, 1200)]  # lesions cross them
+    table = make_table(centre=centres)
+    recipe = split.SplitRecipe(held_out_centres=("far",))
+    result = split.run(write(tmp_path, table), recipe, tmp_path / "split")
+    found = read_index(tmp_path / "split").table
+    test = found.filter(pl.col("split") == "test")
+    assert test["image_id"].sort().equals(found.filter(pl.col("centre") == "far")["image_id"].sort())
+    rest = found.filter(pl.col("split").is_not_null() & (pl.col("split") != "test"))
+    assert not set(rest["lesion_id"]) & set(test["lesion_id"])
+    left_out = found.filter(pl.col("split").is_null())
+    assert left_out.height > 0 and set(left_out["lesion_id"]) <= set(test["lesion_id"])
+    assert parts_of(found.filter(pl.col("split").is_not_null()), "lesion_id") == 1
+    shares = rest["split"].value_counts(normalize=True).sort("split")["proportion"].to_list()
+    assert shares == pytest.approx([0.05 / 0.85, 0.70 / 0.85, 0.10 / 0.85], abs=0.01)
+    assert f"{left_out.height:,} pictures of the same lesions" in " ".join(result.remarks)
+
+
+@pytest.mark.parametrize(
+    ("centres", "held_out", "message"),
+    [
+        (["near", "far"] * 600, "nowhere", "far, near"),
+        ([None] * 1200, "near", "no centres"),
+        (["near"] * 1200, "near", "nothing would be left"),
+    ],
+)
+def test_a_centre_that_cannot_be_held_out_is_refused(tmp_path, centres, held_out, message):
+    index = write(tmp_path, make_table(centre=centres))
+    with pytest.raises(DataError, match=message):
+        split.run(index, split.SplitRecipe(held_out_centres=(held_out,)), tmp_path / "split")
+    assert not (tmp_path / "split").exists()
+
+
 def test_the_leak_of_a_random_split_matches_its_expectation(tmp_path):
     """Judge: a picture in a pair leaks when its sibling, dealt out at random, falls into training."""
     rows = 4000

@@ -37,6 +37,7 @@ class SplitRecipe:
     )
     folds: int = 5
     seed: int = 0
+    held_out_centres: tuple[str, ...] = ()  # they are the test part, and the other parts share the rest
 
     def __post_init__(self) -> None:
         if tuple(self.fractions) != SPLITS or min(self.fractions.values()) < 0 or self.fractions["train"] <= 0:
@@ -121,15 +122,21 @@ def run(
     groups = find_groups(table)
     strata = _strata(table)
     rng = np.random.default_rng(recipe.seed)
-    part = assign(groups.of_row, strata, np.array([recipe.fractions[name] for name in SPLITS]), rng=rng)
-    columns = [pl.Series("split", np.array(SPLITS)[part])]
+    part = _parts(table, groups, strata, recipe, rng=rng)
+    names = [SPLITS[number] if number >= 0 else None for number in part]
+    columns = [pl.Series("split", names, dtype=pl.String)]
     if recipe.folds:
         fold = assign(groups.of_row, strata, np.full(recipe.folds, 1 / recipe.folds), rng=rng)
         columns.append(pl.Series("fold", fold, dtype=pl.Int8))
     else:
         columns.append(pl.Series("fold", [None] * table.height, dtype=pl.Int8))
     by_picture = _random_by_picture(table.height, recipe, rng=rng)
-    described = {"fractions": dict(recipe.fractions), "folds": recipe.folds, "seed": recipe.seed}
+    described = {
+        "fractions": dict(recipe.fractions),
+        "folds": recipe.folds,
+        "seed": recipe.seed,
+        **({"held_out_centres": list(recipe.held_out_centres)} if recipe.held_out_centres else {}),
+    }
     result = index.with_table(table.with_columns(columns), split_recipe=described)
     torn = count_torn(result.table, groups)
     if any(torn.values()):
@@ -141,8 +148,31 @@ def run(
         groups=groups,
         torn=torn,
         leak_by_picture=_leak(table, groups, by_picture),
-        remarks=_remarks(groups, table, recipe),
+        remarks=_remarks(groups, table, recipe, part),
     )
+
+
+def _parts(
+    table: pl.DataFrame, groups: Groups, strata: NDArray[np.int64], recipe: SplitRecipe, *, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """The part of every row; -1 for what belongs to a held-out centre's lesion and was taken elsewhere."""
+    shares = np.array([recipe.fractions[name] for name in SPLITS])
+    if not recipe.held_out_centres:
+        return assign(groups.of_row, strata, shares, rng=rng)
+    known = sorted(table["centre"].drop_nulls().unique())
+    unknown = [centre for centre in recipe.held_out_centres if centre not in known]
+    if unknown:
+        raise DataError(f"held-out centre {unknown[0]!r}: the index has {', '.join(known) or 'no centres'}")
+    held_out = table["centre"].is_in(recipe.held_out_centres).fill_null(False).to_numpy()
+    touched = np.isin(groups.of_row, groups.of_row[held_out])
+    if touched.all():
+        raise DataError(f"held-out centres {', '.join(recipe.held_out_centres)}: nothing would be left for training")
+    shares[SPLITS.index("test")] = 0
+    of_rest = np.unique(groups.of_row[~touched], return_inverse=True)[1].astype(np.int64)
+    of_stratum = np.unique(strata[~touched], return_inverse=True)[1].astype(np.int64)
+    part = np.where(held_out, SPLITS.index("test"), -1)
+    part[~touched] = assign(of_rest, of_stratum, shares / shares.sum(), rng=rng)
+    return part
 
 
 def require_clean_audit(index: Index, audit: Path | None) -> None:
@@ -235,12 +265,16 @@ def _counts(table: pl.DataFrame, column: str, parts: list[Any]) -> pl.DataFrame:
     return kept.join(counted, on=column, how="left", maintain_order="left").fill_null(0)
 
 
-def _remarks(groups: Groups, table: pl.DataFrame, recipe: SplitRecipe) -> tuple[str, ...]:
+def _remarks(groups: Groups, table: pl.DataFrame, recipe: SplitRecipe, part: NDArray[np.int64]) -> tuple[str, ...]:
     remarks = []
     if table["patient_id"].null_count() == table.height and table["lesion_id"].null_count() == table.height:
         remarks.append(
             "no patient and no lesion ids: only equal and near-duplicate pictures are known to belong together"
         )
+    if recipe.held_out_centres:
+        beside = int((part < 0).sum())
+        told = f"; {beside:,} pictures of the same lesions from other centres are in no part" if beside else ""
+        remarks.append(f"the test part is all of {', '.join(recipe.held_out_centres)}{told}")
     smallest = min((f for f in recipe.fractions.values() if f > 0), default=1.0)
     if groups.largest > smallest * table.height:
         remarks.append(f"the largest group has {groups.largest:,} pictures, more than the smallest part was to get")

@@ -18,6 +18,10 @@ def split(
     calibration: Annotated[float, typer.Option(help="Share for temperature and thresholds.")] = 0.05,
     test: Annotated[float, typer.Option(help="Share of the test part.")] = 0.15,
     folds: Annotated[int, typer.Option(help="Folds over all pictures, beside the parts; 0 for none.")] = 5,
+    hold_out_centre: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CENTRE", help="All pictures of this centre are the test part; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 0,
     audit: Annotated[
         Path | None,
@@ -38,7 +42,10 @@ def split(
         from edge_melanoma.data.index import read_index
 
     recipe = stage.SplitRecipe(
-        fractions={"train": train, "val": val, "calibration": calibration, "test": test}, folds=folds, seed=seed
+        fractions={"train": train, "val": val, "calibration": calibration, "test": test},
+        folds=folds,
+        seed=seed,
+        held_out_centres=tuple(hold_out_centre or ()),
     )
     result = stage.run(read_index(index), recipe, out, audit=audit, despite_audit=despite_audit, force=force)
     if as_json:
