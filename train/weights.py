@@ -7,19 +7,12 @@ Weights load only into graphs that build_model made, after every shape has been 
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib
-import os
-import socket
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge_melanoma import backend
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.fitting.weights_file import (
     Array,
@@ -32,14 +25,13 @@ from edge_melanoma.fitting.weights_file import (
 )
 from edge_melanoma.run_folder import WEIGHTS
 
-from .backbones import BACKBONES, HEAD, Backbone, backbone
-from .backbones.imagenet import MOBILENETV2_ALPHAS, ImagenetFile
+from .backbones import HEAD, Backbone, backbone
+from .published import published
 from .weights_match import SHOWN, fits, match
 
 __all__ = ["NONE", "WEIGHTS", "LoadedWeights", "load_weights", "save_weights"]
 
 NONE, IMAGENET = "none", "imagenet"
-STALLED_S = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +55,7 @@ def load_weights(model: Any, source: str | Path) -> LoadedWeights:
         return LoadedWeights(source=NONE, skipped_layers=tuple(layer.name for layer in model.layers if layer.weights))
     network = backbone(model.name)
     if source == IMAGENET:
-        path = _imagenet(network, size=int(model.input_shape[1]))
+        path = published(network, size=int(model.input_shape[1]))
         try:
             return _load(model, network, path, source=IMAGENET, from_run=False)
         except ArtifactError as error:
@@ -139,53 +131,3 @@ def _turn_first_kernel(pairs: list[tuple[Any, StoredLayer]], arrays: list[list[A
     """Weights that were trained on BGR see RGB: the input channels of the first convolution change places."""
     first = next(number for number, (layer, _) in enumerate(pairs) if tuple(layer.weights[0].shape[2:3]) == (3,))
     arrays[first][0] = arrays[first][0][:, :, ::-1, :]
-
-
-def _imagenet(network: Backbone, *, size: int) -> Path:
-    """The published file in Keras' cache, fetched if it is not there."""
-    if network.imagenet is None:
-        having = ", ".join(name for name, other in BACKBONES.items() if other.imagenet)
-        if network.name.startswith("mobilenetv2"):
-            having = f"MobileNetV2 of the widths {', '.join(map(str, MOBILENETV2_ALPHAS))}"
-        raise RecipeError(
-            f"{network.name}: Keras publishes no ImageNet weights for it; give a .h5 file, another run, or {NONE!r}"
-            f" (it has them for {having})"
-        )
-    wanted = network.imagenet(size)
-    folder = Path.home() / ".keras" / "models"  # where keras.applications looks too
-    path = folder / wanted.name
-    if path.is_file() and (wanted.md5 is None or _md5(path) == wanted.md5):
-        return path
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _fetch(wanted, folder)
-    except Exception as error:  # Keras raises the bare class
-        reason = getattr(error, "strerror", None) or str(error).split(" -- ")[-1].strip() or type(error).__name__
-        raise ArtifactError(
-            f"{wanted.name}: the ImageNet weights of {network.name} could not be fetched ({reason});"
-            f" fetch this file of keras-applications where there is a connection and put it into {folder}"
-        ) from error
-    return path
-
-
-def _fetch(wanted: ImagenetFile, folder: Path) -> None:
-    """Keras' own download, from Keras' own address, under another name until it is whole."""
-    address = getattr(importlib.import_module(f"tf_keras.src.applications.{wanted.module}"), wanted.constant)
-    address = address if address.endswith(".h5") else address + wanted.name
-    draft = folder / f".{wanted.name}.{os.getpid()}.part"
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALLED_S)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # its progress is talk, not a result
-            backend.keras().utils.get_file(
-                draft.name, address, cache_dir=str(folder.parent), cache_subdir=folder.name, file_hash=wanted.md5
-            )
-        draft.replace(folder / wanted.name)
-    finally:
-        socket.setdefaulttimeout(before)
-        draft.unlink(missing_ok=True)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest()

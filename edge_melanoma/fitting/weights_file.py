@@ -11,7 +11,7 @@ import io
 import math
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,9 +191,26 @@ def read_array(dataset: h5py.Dataset) -> Array:
     return np.asarray(dataset[()], dtype=np.float32)
 
 
+def file_sha256(path: Path) -> str:
+    """The hash of a file's bytes."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def model_bytes(model: Any) -> int:
     """What the weights of a model take in float32."""
     return int(4 * sum(math.prod(weight.shape) for weight in model.weights))
+
+
+class NamedArrays(NamedTuple):
+    """A layer that is to be written."""
+
+    name: str
+    kind: str  # its class
+    arrays: tuple[Array, ...]
 
 
 def save_weights(model: Any, path: Path) -> None:
@@ -201,18 +218,24 @@ def save_weights(model: Any, path: Path) -> None:
 
     No optimizer state; the same weights give the same bytes.
     """
+    layers = (NamedArrays(layer.name, type(layer).__name__, tuple(layer.get_weights())) for layer in model.layers)
+    write_layers(path, layers)
+
+
+def write_layers(path: Path, layers: Iterable[NamedArrays]) -> None:
+    """Write layers, whole or not at all, in the order and with the names that they are given in."""
     buffer = io.BytesIO()
     counts: dict[str, int] = {}
     with h5py.File(buffer, "w") as file:
         file.attrs[OURS] = RAW_RGB
         file.create_group("vars")  # Keras looks for the model's own
-        for layer in model.layers:
-            kind = class_key(type(layer).__name__)
+        for layer in layers:
+            kind = class_key(layer.kind)
             counts[kind] = counts.get(kind, -1) + 1
             variables = file.create_group(f"layers/{kind}_{counts[kind]}" if counts[kind] else f"layers/{kind}")
             variables = variables.create_group("vars")
             variables.attrs["name"] = layer.name
-            for number, values in enumerate(layer.get_weights()):
+            for number, values in enumerate(layer.arrays):
                 variables.create_dataset(str(number), data=np.asarray(values, dtype=np.float32))
     write_file(path, buffer.getvalue())
 

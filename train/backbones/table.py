@@ -16,7 +16,7 @@ from edge_melanoma.errors import RecipeError
 from .applications import application
 from .blocks import Tensor
 from .efficientnet import Variant, efficientnet
-from .imagenet import MOBILENETV2_ALPHAS, ImagenetFile, keras_file, mobilenetv2_file
+from .imagenet import MOBILENETV2_ALPHAS, Published, keras_file, lite_package, mobilenetv2_file
 from .mobilenet_v2 import mobilenet_v2
 from .mobilenet_v3 import LARGE, SMALL, mobilenet_v3
 from .resnet import resnet
@@ -38,7 +38,7 @@ class Backbone:
     role: Role
     scaling: ScalingName
     features: Callable[[Tensor], Tensor]  # normalised picture -> feature maps, or features
-    imagenet: Callable[[int], ImagenetFile] | None = None  # the published weights for a side, where there are any
+    imagenet: Callable[[int], Published] | None = None  # the published weights for a side, where there are any
     smallest_size: int = SMALLEST_SIDE
 
     def check_size(self, size: object) -> None:
@@ -76,16 +76,22 @@ def _mobilenet_v3(size: str, minimalistic: bool) -> Backbone:
     )
 
 
-def _efficientnet(name: str, title: str, size: int, role: Role, variant: Variant) -> Backbone:
-    lite = variant.family == "lite"
+def _efficientnet(
+    name: str,
+    title: str,
+    size: int,
+    role: Role,
+    variant: Variant,
+    imagenet: Callable[[int], Published] | None,
+) -> Backbone:
     return Backbone(
         name=name,
         title=title,
         native_size=size,
         role=role,
-        scaling="lite" if lite else "imagenet",
+        scaling="lite" if variant.family == "lite" else "imagenet",
         features=partial(efficientnet, variant=variant),
-        imagenet=None if lite else keras_file(name),
+        imagenet=imagenet,
     )
 
 
@@ -112,12 +118,14 @@ _B_SIZES = (224, 240, 260, 300, 380)
 
 def _lite(n: int) -> Backbone:
     variant = Variant(family="lite", width=_SCALED[n][0], depth=_SCALED[n][1])
-    return _efficientnet(f"efficientnet-lite{n}", f"EfficientNet-Lite{n}", _LITE_SIZES[n], "device", variant)
+    name, title = f"efficientnet-lite{n}", f"EfficientNet-Lite{n}"
+    return _efficientnet(name, title, _LITE_SIZES[n], "device", variant, lite_package(n))
 
 
 def _b(n: int) -> Backbone:
     variant = Variant(family="b", width=_SCALED[n][0], depth=_SCALED[n][1])
-    return _efficientnet(f"efficientnet-b{n}", f"EfficientNet-B{n}", _B_SIZES[n], "teacher", variant)
+    name, title = f"efficientnet-b{n}", f"EfficientNet-B{n}"
+    return _efficientnet(name, title, _B_SIZES[n], "teacher", variant, keras_file(name))
 
 
 _ALL = (
@@ -129,7 +137,14 @@ _ALL = (
     _mobilenet_v3("large", minimalistic=True),
     *(_lite(n) for n in range(5)),
     *(_b(n) for n in range(5)),
-    _efficientnet("efficientnetv2-b0", "EfficientNetV2-B0", 224, "teacher", Variant(family="v2")),
+    _efficientnet(
+        "efficientnetv2-b0",
+        "EfficientNetV2-B0",
+        224,
+        "teacher",
+        Variant(family="v2"),
+        keras_file("efficientnetv2-b0"),
+    ),
     _teacher("resnet18", "ResNet18", 224, "imagenet", partial(resnet, repeats=(2, 2, 2, 2))),
     _teacher("resnet34", "ResNet34", 224, "imagenet", partial(resnet, repeats=(3, 4, 6, 3))),
     _teacher("resnet50", "ResNet50", 224, "caffe", partial(application, constructor="ResNet50")),
