@@ -78,10 +78,43 @@ def test_class_weights_make_every_class_weigh_the_same():
 
 def test_logit_adjustment_takes_the_frequency_out():
     chosen = sampling("logit-adjustment")
-    np.testing.assert_allclose(chosen.logit_shift, np.log([0.9, 0.09, 0.01]))
+    np.testing.assert_allclose(chosen.logit_shifts[0], np.log([0.9, 0.09, 0.01]), rtol=1e-6)
     np.testing.assert_allclose(chosen.prior, 1 / 3)
     half = sampling("logit-adjustment", tau=0.5).prior
     np.testing.assert_allclose(half, np.sqrt([0.9, 0.09, 0.01]) / np.sqrt([0.9, 0.09, 0.01]).sum())
+
+
+def test_a_network_that_knows_nothing_says_with_its_centres_shift_how_frequent_a_class_is_there():
+    rng = np.random.default_rng(0)
+    centres = rng.integers(0, 2, 20_000)
+    labels = np.where(centres == 0, rng.choice(3, 20_000, p=[0.7, 0.2, 0.1]), rng.choice(3, 20_000, p=[0.3, 0.1, 0.6]))
+    chosen = Sampling(
+        labels=labels,
+        centres=centres,
+        classes=CLASSES,
+        balance=BalanceRecipe(method="none", centre_tau=1),
+        batch=8,
+        seed=0,
+    )
+    for centre, wanted in ((0, [0.7, 0.2, 0.1]), (1, [0.3, 0.1, 0.6])):
+        there = np.log(chosen.frequencies) + chosen.logit_shifts[centres == centre][0]
+        np.testing.assert_allclose(np.exp(there) / np.exp(there).sum(), wanted, atol=0.02)
+
+
+def test_a_class_that_a_small_centre_lacks_is_held_rarer_there_but_possible():
+    labels, centres = np.array([0] * 50 + [1] * 50 + [0] * 10), np.array([0] * 100 + [1] * 10)
+    balance = BalanceRecipe(method="none", centre_tau=1)
+    chosen = Sampling(labels=labels, centres=centres, classes=("NV", "MEL"), balance=balance, batch=4, seed=0)
+    shift = chosen.logit_shifts[-1]
+    assert np.isfinite(shift).all()
+    assert -2 < shift[1] < 0 < shift[0]
+
+
+def test_without_centres_or_with_a_tau_of_zero_nothing_is_shifted():
+    labels, centres = np.array([0, 1] * 20), np.array([0, 1] * 20)
+    for balance, known in ((BalanceRecipe(method="sqrt"), centres), (BalanceRecipe(method="sqrt", centre_tau=1), None)):
+        chosen = Sampling(labels=labels, centres=known, classes=("NV", "MEL"), balance=balance, batch=4, seed=0)
+        assert not chosen.logit_shifts.any()
 
 
 def test_an_epoch_depends_on_seed_and_number_alone():

@@ -19,6 +19,8 @@ from edge_melanoma.fitting.state import CHECKPOINT
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
 from edge_melanoma.run_folder import FINISHED, UNFINISHED, Run, open_run
 
+_WEIGHTS = (("weights_sha256", "weights"), ("teachers", "teacher"))
+
 
 def check_free(folder: Path, *, resume: bool, force: bool) -> None:
     """May a training be written there? Asked before anything that takes time."""
@@ -58,7 +60,7 @@ def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) 
 
 
 def _require_same(folder: Path, note: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    for key, what in (("recipe", "recipe"), ("index_sha256", "data"), ("fold", "fold"), ("weights_sha256", "weights")):
+    for key, what in (("recipe", "recipe"), ("index_sha256", "data"), ("fold", "fold"), *_WEIGHTS):
         if note.get(key) != about.get(key):
             raise RecipeError(
                 f"{folder}: was begun with another {what}{_difference(note.get(key), about.get(key))}; "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_melanoma.errors import RecipeError
-from edge_melanoma.fitting.recipe import AugmentName, BalanceRecipe, FitRecipe, within
+from edge_melanoma.fitting.recipe import AugmentName, BalanceRecipe, FitRecipe, above, within
 from edge_melanoma.labels import AkPolicy, Task, task
 from edge_melanoma.preprocess import GeometryName, PreprocessContract
 
@@ -59,6 +59,17 @@ class DataRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TeacherRecipe:
+    """Finished runs, or a folder of folds, whose logits are learned beside the labels; none: labels alone."""
+
+    runs: tuple[str, ...] = ()
+    share: float = 0.7  # of the loss
+
+    def __post_init__(self) -> None:
+        above("teacher.share", self.share, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainRecipe:
     """A whole training."""
 
@@ -70,6 +81,7 @@ class TrainRecipe:
     augment: AugmentName = "derm"
     balance: BalanceRecipe = field(default_factory=BalanceRecipe)
     fit: FitRecipe = field(default_factory=FitRecipe)
+    teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
 
     def __post_init__(self) -> None:
         within("seed", self.seed, 0, 2**31 - 1)

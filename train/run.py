@@ -31,6 +31,7 @@ from .curves import draw_curves, verdict
 from .folder import begin, check_free, finish
 from .preview import draw_preview
 from .recipe import TrainRecipe
+from .teacher import describe, find_teachers, make_teacher
 from .weights import LoadedWeights, load_weights, save_weights
 
 
@@ -94,19 +95,22 @@ def run(
     data = index if fold is None else with_fold(index, fold, seed=recipe.seed)
     parts = make_parts(data, recipe.task.task())
     train = limited(parts.rows["train"], parts.labels, recipe.data.max_pictures, seed=recipe.seed)
-    sampling = _sampling(recipe, parts.labels[train])
+    sampling = _sampling(recipe, parts, train)
     if is_chief():
         check_free(out, resume=resume, force=force)
     for remark in parts.remarks:
         watch.on_remark(remark)
+    teachers = find_teachers(recipe, index, fold)
     spread = distribution()  # here TensorFlow is imported, which takes seconds: mistakes are told before
     spread.share(recipe.fit.batch)
     model, loaded = _model(recipe, spread)
-    about = _about(recipe, index, sampling, parts, fold, model, loaded)
+    with spread.strategy.scope():
+        teacher = make_teacher(teachers, recipe.teacher.share)
+    about = _about(recipe, index, sampling, parts, fold, model, loaded, describe(teachers))
     pictures = _pictures(recipe, data, parts, train, watch)  # before the folder: without room nothing is begun
     try:
         going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
-        fitter = Fitter(model, recipe.fit, sampling, spread, seed=recipe.seed)
+        fitter = Fitter(model, recipe.fit, sampling, spread, seed=recipe.seed, teacher=teacher)
         if spread.is_chief and not going_on:
             tensors, labels = pictures.tensors.open(), sampling.labels
             draw_preview(out / "augmentation.png", tensors, labels, recipe, synthetic=index.is_synthetic)
@@ -129,9 +133,10 @@ def run(
     return _finish(recipe, fitter, state, out, about, spread)
 
 
-def _sampling(recipe: TrainRecipe, labels: Ints) -> Sampling:
+def _sampling(recipe: TrainRecipe, parts: Parts, train: Ints) -> Sampling:
     return Sampling(
-        labels=labels,
+        labels=parts.labels[train],
+        centres=parts.table[train]["centre"].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1,
         classes=recipe.task.task().classes,
         balance=recipe.balance,
         batch=recipe.fit.batch,
@@ -183,6 +188,7 @@ def _about(
     fold: int | None,
     model: Any,
     loaded: LoadedWeights,
+    teachers: list[Mapping[str, Any]],
 ) -> dict[str, Any]:
     licenses = sorted(index.table["license"].drop_nulls().unique())
     return {
@@ -202,6 +208,7 @@ def _about(
         "model": {"backbone": recipe.model.backbone, "size": recipe.model.size, **profile(model).to_json()},
         "weights": loaded.to_json(),
         "weights_sha256": loaded.sha256,
+        "teachers": teachers or None,
         "versions": backend.versions(),
         "machine": this_machine().to_json(),
         "remarks": list(parts.remarks),

@@ -81,14 +81,16 @@ class Fitter:
         """Train for an epoch: batches of pictures, and the rows (step, place in the batch) that they were made of."""
         self.enter_phase(number)
         reset_dropout(self.model, seed=self.seed, epoch=number)
-        labels = self.sampling.labels[rows][:, self.spread.share(self.sampling.batch)]
+        mine = rows[:, self.spread.share(self.sampling.batch)]
         steps, started, total = len(rows), time.perf_counter(), 0.0
         rate = 0.0
-        for step, (pictures, answers) in enumerate(zip(batches, labels, strict=True)):
+        for step, (pictures, seen) in enumerate(zip(batches, mine, strict=True)):
+            answers, shifts = self.sampling.labels[seen], self.sampling.logit_shifts[seen]
             at = number * steps + step
             rate = learning_rate(self.fit, at, steps)
             self.optimizer.learning_rate.assign(rate)
-            loss = float(self._step(*self.spread.per_replica(pictures, answers), np.float32(self._decay(at))))
+            batch = self.spread.per_replica(pictures, answers, shifts)
+            loss = float(self._step(*batch, np.float32(self._decay(at))))
             if not math.isfinite(loss):
                 raise not_finite("the loss", f"epoch {number + 1}, step {step + 1}, at a learning rate of {rate:g}")
             total += loss
@@ -122,10 +124,10 @@ class Fitter:
         optimizer, model = self.optimizer, self.model
         trained, taught = model.trainable_variables, self.teacher
 
-        def replica(pictures: Any, labels: Any, decay: Any) -> Any:
+        def replica(pictures: Any, labels: Any, shifts: Any, decay: Any) -> Any:
             with tf.GradientTape() as tape:
                 logits = model(tf.cast(pictures, tf.float32), training=True)
-                each = self.loss(labels, logits)
+                each = self.loss(labels, logits, shifts)
                 if taught is not None:
                     each = (1 - taught.share) * each + taught.share * _unlike(taught.model, pictures, logits)
                 loss = tf.reduce_sum(each) / global_batch
@@ -139,8 +141,8 @@ class Fitter:
             return loss
 
         @tf.function(reduce_retracing=True)
-        def step(pictures: Any, labels: Any, decay: Any) -> Any:
-            losses = self.spread.strategy.run(replica, args=(pictures, labels, decay))
+        def step(pictures: Any, labels: Any, shifts: Any, decay: Any) -> Any:
+            losses = self.spread.strategy.run(replica, args=(pictures, labels, shifts, decay))
             return self.spread.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
         compiled: Callable[..., Any] = step

@@ -21,15 +21,21 @@ class BalanceRecipe:
     and `undersample` change how often a picture comes in an epoch; `materialised` repeats pictures until each class
     has `per_class` more, as the studies did that wrote augmented copies to disk; `class-weights` weighs the loss;
     `logit-adjustment` shifts the logits by tau times the log-frequency in the loss.
+
+    `centre_tau` does the like for where a picture comes from: in the loss the logits are shifted by that many times the
+    log of how much more frequent a class is at the picture's centre than over all. What a centre photographs then
+    explains itself, and the network gains nothing by recognising the centre.
     """
 
     method: BalanceMethod = "batches"
     per_class: int = 500  # materialised
     tau: float = 1.0  # logit-adjustment
+    centre_tau: float = 0.0  # 0: centres are not told apart; 1: their shares are taken out whole
 
     def __post_init__(self) -> None:
         within("balance.per_class", self.per_class, 1, 10**7)
         within("balance.tau", self.tau, 0, 5)
+        within("balance.centre_tau", self.centre_tau, 0, 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +93,15 @@ class FitRecipe:
 def within(name: str, value: float, lowest: float, highest: float) -> None:
     """Refuse a number outside [lowest, highest]."""
     if not lowest <= value <= highest:
-        raise RecipeError(f"{name} is {value}; {lowest:g} to {highest:g} is possible")
+        raise RecipeError(f"{name} is {value}; {_plain(lowest)} to {_plain(highest)} is possible")
 
 
 def above(name: str, value: float, lowest: float, highest: float) -> None:
     """Refuse a number outside (lowest, highest]."""
     if not lowest < value <= highest:
-        raise RecipeError(f"{name} is {value}; above {lowest:g} and up to {highest:g} is possible")
+        raise RecipeError(f"{name} is {value}; above {_plain(lowest)} and up to {_plain(highest)} is possible")
+
+
+def _plain(limit: float) -> str:
+    """A limit as one would type it: a whole number with all its digits."""
+    return str(int(limit)) if limit == int(limit) else f"{limit:g}"

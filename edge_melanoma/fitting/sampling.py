@@ -6,6 +6,7 @@ Nothing is remembered from one epoch to the next, so that a resumed training see
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from edge_melanoma.errors import DataError
 from edge_melanoma.fitting.recipe import BalanceRecipe
 
 Ints = NDArray[np.int64]
+CENTRE_EXTRA = 20  # pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Sampling:
     """The training part by class, and how it is balanced."""
 
     labels: Ints  # of every training picture
+    centres: Ints | None = None  # of every training picture, a number for each centre; None: not known, or one
     classes: tuple[str, ...]
     balance: BalanceRecipe
     batch: int
@@ -68,12 +71,28 @@ class Sampling:
             return np.ones(len(self.classes))
         return 1 / (len(self.classes) * self.frequencies)
 
+    @cached_property
+    def logit_shifts(self) -> NDArray[np.float32]:
+        """What is added to the logits of each training picture inside the loss: (picture, class)."""
+        shift = np.zeros((len(self.labels), len(self.classes)))
+        if self.balance.method == "logit-adjustment":
+            shift += self.balance.tau * np.log(self.frequencies)
+        if self.balance.centre_tau and self.centres is not None:
+            shift += self.balance.centre_tau * self._of_centre[self.centres]
+        return shift.astype(np.float32)
+
     @property
-    def logit_shift(self) -> NDArray[np.float64]:
-        """What is added to the logits inside the loss."""
-        if self.balance.method != "logit-adjustment":
-            return np.zeros(len(self.classes))
-        return self.balance.tau * np.log(self.frequencies)
+    def _of_centre(self) -> NDArray[np.float64]:
+        """The log of how much more frequent a class is at a centre than over all: (centre, class).
+
+        A class that a small centre happens to lack is not impossible there: every centre is given some pictures more
+        with the shares of all. Drawing a class oftener changes this by the same for all classes, which nobody feels.
+        """
+        assert self.centres is not None
+        there = np.zeros((int(self.centres.max()) + 1, len(self.classes)))
+        np.add.at(there, (self.centres, self.labels), 1)
+        share = (there + CENTRE_EXTRA * self.frequencies) / (there.sum(axis=1, keepdims=True) + CENTRE_EXTRA)
+        return np.asarray(np.log(share / self.frequencies))
 
     @property
     def steps(self) -> int:

@@ -1,0 +1,86 @@
+"""Finished runs whose answers a smaller network learns beside the labels: distillation, without a leak.
+
+A teacher must not have been trained on what its pupil is tested on. So it must come from the same index, and from the
+same fold of it; a folder of folds gives each fold its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_melanoma import backend
+from edge_melanoma.data.index import Index
+from edge_melanoma.errors import RecipeError
+from edge_melanoma.fitting.fit import Teacher
+from edge_melanoma.fitting.network import load_network
+from edge_melanoma.fitting.weights_file import file_sha256
+from edge_melanoma.output import read_origin
+from edge_melanoma.run_folder import FOLDS, Run, open_run
+
+from .recipe import TrainRecipe
+
+
+def find_teachers(recipe: TrainRecipe, index: Index, fold: int | None) -> tuple[Run, ...]:
+    """The runs that teach; refuses one that answers another question or that may know the test part."""
+    teachers = tuple(open_run(_folder(Path(named), fold)) for named in recipe.teacher.runs)
+    for run in teachers:
+        _check(run, recipe, index, fold)
+    return teachers
+
+
+def _folder(named: Path, fold: int | None) -> Path:
+    note = read_origin(named)
+    if note is None or note["kind"] != FOLDS:
+        return named
+    if fold is None:
+        raise RecipeError(f"teacher.runs: {named} holds folds, and this training has none; name a run of this index")
+    return named / f"fold{fold}"
+
+
+def _check(run: Run, recipe: TrainRecipe, index: Index, fold: int | None) -> None:
+    where = f"teacher.runs: {run.folder}"
+    if run.task.classes != recipe.task.task().classes:
+        raise RecipeError(f"{where} answers the task {run.task.name}; the pupil's is {recipe.task.name}")
+    if run.contract != recipe.model.contract():
+        raise RecipeError(
+            f"{where} sees {run.contract.width}x{run.contract.height} pixels by another contract; "
+            "a teacher sees what its pupil sees: the same model.size and model.geometry"
+        )
+    if (run.about["index_sha256"], run.about["fold"]) != (index.sha256, fold):
+        raise RecipeError(
+            f"{where} was trained on {_part_of(run.about['fold'])} of the index {run.about['index_sha256'][:12]}, "
+            f"the pupil on {_part_of(fold)} of {index.sha256[:12]}: it may know the pupil's test part; "
+            "train a teacher on the same data and fold"
+        )
+
+
+def _part_of(fold: int | None) -> str:
+    return "the parts" if fold is None else f"fold {fold}"
+
+
+def describe(teachers: Sequence[Run]) -> list[Mapping[str, Any]]:
+    """What a run records of those who taught it."""
+    return [
+        {
+            "run": str(run.folder),
+            "backbone": run.about["model"]["backbone"],
+            "recipe_sha256": run.about["recipe_sha256"],
+            "weights_sha256": file_sha256(run.weights),
+        }
+        for run in teachers
+    ]
+
+
+def make_teacher(teachers: Sequence[Run], share: float) -> Teacher | None:
+    """What answers with the mean of the teachers' logits, or None where nobody teaches."""
+    if not teachers:
+        return None
+    networks = [load_network(run) for run in teachers]
+
+    def mean(pictures: Any, *, training: bool) -> Any:
+        tf = backend.tensorflow()
+        return tf.add_n([network(pictures, training=training) for network in networks]) / len(networks)
+
+    return Teacher(model=mean, share=share)
