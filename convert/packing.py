@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from .metadata import metadata_bytes, with_metadata
 from .recipe import ConvertRecipe
 
 FREE, NON_COMMERCIAL = "Apache-2.0", "CC-BY-NC-4.0"
-IMAGENET_LICENCE = "Apache-2.0 (Keras' ImageNet weights)"
+IMAGENET_LICENCE = "Apache-2.0 (published ImageNet weights)"
 
 
 def with_labels(model: bytes, material: Material) -> bytes:
@@ -60,7 +60,8 @@ def _description(material: Material) -> str:
 def licence_of(material: Material) -> Licence:
     """What the model inherits from its pictures and its first weights; its own allows no more than they do."""
     source = material.run.about["weights"]["source"]
-    weights = {"none": (), "imagenet": (IMAGENET_LICENCE,)}.get(source, (NOT_STATED,))
+    stated = material.run.about["recipe"]["model"].get("weights_licence") or NOT_STATED
+    weights = {"none": (), "imagenet": (IMAGENET_LICENCE,)}.get(source, (stated,))
     pictures = material.parts.table["license"].unique().sort().to_list()
     free = all(allows_commercial_use(text or NOT_STATED) for text in (*pictures, *weights))
     return inherited(model=FREE if free else NON_COMMERCIAL, data=pictures, weights=weights)
@@ -75,6 +76,7 @@ def manifest_of(
     *,
     capture: CaptureGate | None,
     calibration_ids: Sequence[str],
+    evaluations: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Manifest, Golden]:
     """Everything that travels with the model."""
     run, about = material.run, material.run.about
@@ -118,7 +120,7 @@ def manifest_of(
             seed=recipe.seed,
         ),
         golden=identity,
-        metrics=metrics_of(report),
+        metrics={**metrics_of(report), **({"evaluations": list(evaluations)} if evaluations else {})},
         gate=Gate(asked=to_table(recipe.gate), rows=_gate_rows(report)),
         licence=licence_of(material),
         capture_gate=capture,

@@ -23,6 +23,7 @@ from .advice import next_steps
 from .attempt import Attempt, compared
 from .calibration import choose_pictures, halves, thin
 from .capture import NO_GATE, fit_gate
+from .evaluations import evaluations_of
 from .export import to_tflite
 from .graph import Model
 from .ladder import Climb, climb
@@ -100,10 +101,14 @@ def run(
     out: Path,
     *,
     index: Index | None = None,
+    evaluations: Sequence[Path] = (),
     force: bool = False,
     watch: Watch | None = None,
 ) -> Conversion:
-    """Convert the run in `folder` and write the bundle to `out`, its report beside it."""
+    """Convert the run in `folder` and write the bundle to `out`, its report beside it.
+
+    The bundle carries the figures of the `evaluations`: of models trained by the same recipe.
+    """
     watch = watch or Watch()
     if out.suffix != ".tflite":
         raise RecipeError(f"--out {out}: a bundle is a .tflite file; name it so")
@@ -113,15 +118,25 @@ def run(
     with Material(folder, index=index, on_progress=lambda d, n: watch.on_progress("decoding pictures", d, n)) as m:
         backend.be_deterministic()
         backend.set_seeds(recipe.seed)
-        return _Conversion(m, recipe, out, beside, force=force, watch=watch).run()
+        told = evaluations_of(m.run, evaluations)
+        return _Conversion(m, recipe, out, beside, evaluations=told, force=force, watch=watch).run()
 
 
 class _Conversion:
     """One conversion under way."""
 
     def __init__(
-        self, material: Material, recipe: ConvertRecipe, out: Path, beside: Path, *, force: bool, watch: Watch
+        self,
+        material: Material,
+        recipe: ConvertRecipe,
+        out: Path,
+        beside: Path,
+        *,
+        evaluations: list[dict[str, Any]],
+        force: bool,
+        watch: Watch,
     ) -> None:
+        self.evaluations = evaluations
         self.material, self.recipe, self.out, self.beside = material, recipe, out, beside
         self.force, self.watch = force, watch
 
@@ -227,6 +242,13 @@ class _Conversion:
             return
         model = with_labels(chosen.model, self.material)
         manifest, golden = manifest_of(
-            self.material, self.recipe, chosen, model, final, capture=result.capture, calibration_ids=ids
+            self.material,
+            self.recipe,
+            chosen,
+            model,
+            final,
+            capture=result.capture,
+            calibration_ids=ids,
+            evaluations=self.evaluations,
         )
         write_bundle(self.out, model=model, manifest=manifest, golden=golden, force=force, together_with=write_report)

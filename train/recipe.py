@@ -34,6 +34,7 @@ class ModelRecipe:
     geometry: GeometryName = "crop"
     dropout: float = 0.2
     weights: str = "none"  # none, imagenet, the path of an .h5 file, or that of a run
+    weights_licence: str = ""  # of an .h5 file from elsewhere; the model inherits it, and unknown allows nothing
 
     def __post_init__(self) -> None:
         within("model.dropout", self.dropout, 0, 0.9)

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge_melanoma.bundle.card_evaluations import evaluation_sections
 from edge_melanoma.bundle.manifest import GOLDEN, LABELS, MODEL
 from edge_melanoma.bundle.reading import Bundle
+from edge_melanoma.bundle.sections import Row, Section, estimate, plain
 from edge_melanoma.capture import CaptureGate
 from edge_melanoma.capture.limits import CHECKS
 from edge_melanoma.decision import DecisionRule, Interval, Threshold
@@ -21,17 +23,6 @@ DIGITS = 4  # of a threshold: they lie near 0.01
 
 FLOAT, CONVERTED, DIFFERENCE = COLUMNS = ("float", "converted", "difference")  # what measures are of
 
-Row = tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A heading with rows below it; with `columns`, a table."""
-
-    title: str
-    rows: tuple[Row, ...]
-    columns: Row = ()
-
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -39,6 +30,7 @@ class Card:
 
     title: str
     banner: str | None
+    licence: str
     sections: tuple[Section, ...]
     notice: str
 
@@ -50,13 +42,14 @@ def card(bundle: Bundle) -> Card:
     sections = (
         _what(bundle),
         _metrics(manifest.metrics),
+        *evaluation_sections(manifest.metrics),
         _decision(manifest.rule, manifest.rule_before),
         _capture(manifest.capture_gate),
         Section(
             title="Gate that it passed" if not manifest.gate.not_met else "Gate, NOT MET",
             columns=("check", "asked", "found", ""),
             rows=tuple(
-                (row.name, _plain(row.asked), _plain(row.found), row.verdict or ("pass" if row.passed else "NOT MET"))
+                (row.name, plain(row.asked), plain(row.found), row.verdict or ("pass" if row.passed else "NOT MET"))
                 for row in manifest.gate.rows
             ),
         ),
@@ -65,7 +58,13 @@ def card(bundle: Bundle) -> Card:
         Section(title="Use", rows=(("intended", manifest.intended_use), ("out of scope", manifest.out_of_scope))),
     )
     shown = tuple(section for section in sections if section.rows)
-    return Card(title=title, banner=manifest.synthetic_banner, sections=shown, notice=manifest.notice)
+    return Card(
+        title=title,
+        banner=manifest.synthetic_banner,
+        licence=manifest.licence.model,
+        sections=shown,
+        notice=manifest.notice,
+    )
 
 
 def _what(bundle: Bundle) -> Section:
@@ -92,7 +91,7 @@ def _metrics(metrics: Mapping[str, Any]) -> Section:
     rows: dict[str, dict[str, str]] = {}
     for column, name, text in _measures(metrics):
         rows.setdefault(name, {})[column] = text
-    facts = [f"{name} {_plain(value)}" for name, value in metrics.items() if not isinstance(value, Mapping | list)]
+    facts = [f"{name} {plain(value)}" for name, value in metrics.items() if not isinstance(value, Mapping | list)]
     columns = tuple(column for column in COLUMNS if any(column in row for row in rows.values()))
     return Section(
         title=f"Measured ({', '.join(facts)})" if facts else "Measured",
@@ -107,28 +106,21 @@ def _measures(metrics: Mapping[str, Any], prefix: str = "", column: str = CONVER
         where = f"{prefix}{name}"
         if not isinstance(item, Mapping):
             if prefix:
-                yield column, where, _plain(item)
+                yield column, where, plain(item)
         elif "value" in item:
-            yield column, where, _estimate(item, "value")
+            yield column, where, estimate(item, "value")
         elif {"before", "after", "difference"} <= item.keys():
-            yield from ((FLOAT, where, _plain(item["before"])), (CONVERTED, where, _plain(item["after"])))
-            yield DIFFERENCE, where, _estimate(item, "difference")
+            yield from ((FLOAT, where, plain(item["before"])), (CONVERTED, where, plain(item["after"])))
+            yield DIFFERENCE, where, estimate(item, "difference")
         elif name in (FLOAT, CONVERTED):
             yield from _measures(item, prefix, name)
         else:
             yield from _measures(item, f"{where}.", column)
 
 
-def _estimate(item: Mapping[str, Any], key: str) -> str:
-    value, low, high = (item.get(name) for name in (key, "low", "high"))
-    if not isinstance(value, int | float) or not isinstance(low, int | float) or not isinstance(high, int | float):
-        return _plain(value)
-    return f"{shown(value)} ({span(low, high)})"
-
-
 def _decision(rule: DecisionRule, before: DecisionRule) -> Section:
     fitted = rule.fitted_on
-    where = ", ".join(f"{name} {_plain(fitted[name])}" for name in ("split", "rows", "positives") if name in fitted)
+    where = ", ".join(f"{name} {plain(fitted[name])}" for name in ("split", "rows", "positives") if name in fitted)
     rows = [
         ("refer", f"p ≥ {_threshold(rule.threshold_refer)}"),
         ("", _chosen(rule.threshold_refer)),
@@ -137,7 +129,7 @@ def _decision(rule: DecisionRule, before: DecisionRule) -> Section:
         ("temperature", f"{_interval(rule.temperature)}; the float model's {shown(before.temperature.value)}"),
         ("prevalence", f"{rule.prior_deploy:.2%} where it is used, {rule.prior_train:.2%} in training"),
         ("fitted on", where or "not said"),
-        *(("remark", _plain(remark)) for remark in fitted.get("remarks", ())),
+        *(("remark", plain(remark)) for remark in fitted.get("remarks", ())),
     ]
     return Section(title=f"Decision: p is the probability of {_positive(rule)}", rows=tuple(rows))
 
@@ -167,7 +159,7 @@ def _capture(gate: CaptureGate | None) -> Section:
         return Section(title="Capture gate", rows=(("none", "the model is asked whatever a picture is like"),))
     fitted, cost = gate.fitted_on, gate.fitted_on.get("cost")
     rows = [(check.code, check.asked(gate.limits)) for check in CHECKS]
-    rows.append(("fitted on", f"{_plain(fitted.get('pictures'))} pictures of {_plain(fitted.get('part'))}"))
+    rows.append(("fitted on", f"{plain(fitted.get('pictures'))} pictures of {plain(fitted.get('part'))}"))
     for part, found in cost.items() if isinstance(cost, Mapping) else ():
         rows.append((f"cost, {part}", _cost(found) if isinstance(found, Mapping) else "–"))
     return Section(title="Capture gate: a picture is refused as", columns=("", "unless"), rows=tuple(rows))
@@ -178,9 +170,9 @@ def _cost(part: Mapping[str, Any]) -> str:
     if not (isinstance(refused, Mapping) and isinstance(every, Mapping) and isinstance(accepted, Mapping)):
         return "–"
     return (
-        f"{_plain(refused.get('any'))} of {_plain(part.get('pictures'))} refused, "
-        f"{_plain(part.get('positives_rejected'))} of {_plain(part.get('positives'))} positives; sensitivity "
-        f"{_estimate(every, 'value')} on all, {_estimate(accepted, 'value')} on those taken"
+        f"{plain(refused.get('any'))} of {plain(part.get('pictures'))} refused, "
+        f"{plain(part.get('positives_rejected'))} of {plain(part.get('positives'))} positives; sensitivity "
+        f"{estimate(every, 'value')} on all, {estimate(accepted, 'value')} on those taken"
     )
 
 
@@ -206,11 +198,11 @@ def _shrunk(recipe: Mapping[str, Any]) -> Iterator[Row]:
     """What was asked for before the conversion; a recipe is free to say anything."""
     prune, cluster = recipe.get("prune"), recipe.get("cluster")
     if isinstance(prune, Mapping):
-        pattern = f", pattern {_plain(prune['pattern'])}" if prune.get("pattern", "any") != "any" else ""
-        share = f"{_plain(prune.get('sparsity'))} of the large layers' weights{pattern}"
+        pattern = f", pattern {plain(prune['pattern'])}" if prune.get("pattern", "any") != "any" else ""
+        share = f"{plain(prune.get('sparsity'))} of the large layers' weights{pattern}"
         yield "pruned", f"{share}: a smaller download, not a faster prediction"
     if isinstance(cluster, Mapping):
-        yield "clustered", f"{_plain(cluster.get('clusters'))} different weights in each large layer"
+        yield "clustered", f"{plain(cluster.get('clusters'))} different weights in each large layer"
 
 
 def _licence(bundle: Bundle) -> Section:
@@ -223,11 +215,3 @@ def _licence(bundle: Bundle) -> Section:
         *(("because", reason) for reason in licence.reasons),
     ]
     return Section(title="Licence", rows=tuple(rows))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return shown(value)
-    return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)

@@ -57,6 +57,14 @@ def convert(
         str | None,
         typer.Option("--recipe", metavar="RECIPE", help="demo, or a .toml file.", show_default="the defaults"),
     ] = None,
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="What `evaluate` wrote of models trained by the same recipe: out of fold, or without a centre; the "
+            "card shows it; repeatable.",
+        ),
+    ] = None,
     root: Roots = None,
     force: Force = False,
     as_json: Json = False,
@@ -81,7 +89,15 @@ def convert(
     wanted = find_recipe(recipe, changes=asked)
     with Steps() as steps:
         watch = stage.Watch(on_progress=steps.on_progress, on_attempt=_say_attempt)
-        result = stage.run(run, wanted, out, index=_index(run, data, root), force=force, watch=watch)
+        result = stage.run(
+            run,
+            wanted,
+            out,
+            index=_index(run, data, root),
+            evaluations=evaluation or (),
+            force=force,
+            watch=watch,
+        )
     if as_json:
         print_json(result.to_json())
     else:

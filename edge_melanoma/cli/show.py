@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def show(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `edge-melanoma convert` wrote.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(metavar="BUNDLE", help="What `edge-melanoma convert` wrote, or reference, or reference-small."),
+    ],
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="The card as a Markdown page.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the card of a bundle: what it is, how well it does, its thresholds, data, licence and limits.
@@ -24,11 +29,20 @@ def show(
     from edge_melanoma.bundle import open_bundle
     from edge_melanoma.bundle.card import card
     from edge_melanoma.cli.console import print_json
+    from edge_melanoma.errors import RecipeError
+    from edge_melanoma.models import find_bundle
 
-    found = open_bundle(bundle)
+    if as_json and as_markdown:
+        raise RecipeError("--json and --markdown: one form of output at a time")
+    found = open_bundle(find_bundle(bundle))
     if as_json:
         facts = {"bundle": found.name, "size_bytes": found.size_bytes, "sha256": found.sha256}
         print_json({**facts, "manifest": found.manifest.to_json()})
+    elif as_markdown:
+        from edge_melanoma.bundle.card_markdown import card_markdown
+
+        placeless = replace(found, name=Path(found.name).name)  # a page is read elsewhere
+        typer.echo(card_markdown(card(placeless), name=Path(found.name).stem), nl=False)
     else:
         _print(card(found))
 

@@ -6,7 +6,8 @@ The rule of a run comes from the calibration part alone; a bundle brings its own
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from edge_melanoma.evaluation.evaluating import ceiling_of, evaluate
 from edge_melanoma.evaluation.predicting import Forward, predict_rows
 from edge_melanoma.evaluation.result import Evaluation
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD
+from edge_melanoma.evaluation.summary import comparable
 from edge_melanoma.evaluation.writing import write_evaluation
 from edge_melanoma.labels import Task
 from edge_melanoma.output import check_vacant, read_origin
@@ -69,7 +71,12 @@ def run(
         synthetic_ceiling=ceiling_of(found.task, index.roots),
         allow_leaks=allow_leaks,
         model=found.model,
-        about={"run": subject.name, "index_sha256": index.sha256},
+        about={
+            "run": subject.name,
+            "index_sha256": index.sha256,
+            "held_out_centres": list(index.about.get("split_recipe", {}).get("held_out_centres", [])),
+            **found.about,
+        },
     )
     look = write_evaluation(evaluation, out, force=force, home=subject)
     return Judged(evaluation=evaluation, out=out, look=look, remarks=found.remarks)
@@ -85,6 +92,7 @@ class _Found:
     task: Task
     fitted_on: pl.DataFrame | None  # what it learned from, where that is another index
     model: dict[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)  # how many models, and by which recipe
 
 
 def _of_runs(folder: Path, work: _Work, split: str) -> _Found:
@@ -102,6 +110,7 @@ def _of_runs(folder: Path, work: _Work, split: str) -> _Found:
         task=runs[0].task,
         fitted_on=_fitted_on(runs[0], work.index),
         model=_model_facts(runs),
+        about={"models": len(runs), "recipe": comparable(runs[0].about["recipe"])},
     )
 
 
