@@ -56,6 +56,8 @@ pi: $(SETUP)
 android: $(SETUP)
 	cd android_demo && $(abspath $(BIN))/python -m tooling
 
+include train/reference.mk
+
 wheel: $(SETUP)
 	$(BIN)/python -m build --wheel --outdir dist
 
