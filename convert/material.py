@@ -25,8 +25,6 @@ from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.recipe import make_recipe
 from edge_melanoma.run_folder import RULE, Run, keep_rule, open_run, read_rule
 
-from .note import check_note
-
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -39,7 +37,6 @@ class Material:
 
     def __init__(self, folder: Path, *, index: Index | None, on_progress: OnProgress = silent) -> None:
         self.run: Run = open_run(folder)
-        check_note(self.run)
         self.index = _index_of(self.run, index)
         self.task, self.contract = self.run.task, self.run.contract
         self.parts: Parts = make_parts(self.index, self.task, needed=("train", "val", "calibration", "test"))

@@ -19,6 +19,7 @@ from edge_melanoma.errors import ArtifactError
 from edge_melanoma.labels import Task, task_from_json
 from edge_melanoma.output import read_origin, write_json
 from edge_melanoma.preprocess import PreprocessContract
+from edge_melanoma.run_note import check_note
 
 WEIGHTS = "weights.weights.h5"
 NETWORK = "network.json"
@@ -74,6 +75,7 @@ def open_run(folder: Path) -> Run:
         raise ArtifactError(f"{folder}: holds folds; name one of its runs, for example {folder / 'fold0'}")
     if note["kind"] != FINISHED or not (folder / WEIGHTS).is_file():
         raise ArtifactError(f"{folder}: holds {note['kind']}, not a run that `edge-melanoma train` wrote")
+    check_note(folder, note)
     return Run(folder=folder, about=note)
 
 

@@ -15,8 +15,10 @@ from edge_melanoma import backend  # noqa: E402
 from edge_melanoma.calibration import CalibrationRecipe, fit_rule  # noqa: E402
 from edge_melanoma.cli import main  # noqa: E402
 from edge_melanoma.data.index import Index, write_index  # noqa: E402
+from edge_melanoma.errors import ArtifactError  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.preprocess import PreprocessContract  # noqa: E402
+from edge_melanoma.run_folder import open_run  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
 made_up = importlib.util.module_from_spec(_spec)
@@ -236,3 +238,10 @@ def test_what_exists_already_is_kept(refused, run, tmp_path, argv, message):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "index.html").write_text("a page")
     refused(message, run, *argv, code=4)
+
+
+def test_evaluate_refuses_an_edited_note_like_convert(run):
+    note = json.loads((run / "edge-melanoma.json").read_text())
+    (run / "edge-melanoma.json").write_text(json.dumps({**note, "prior_train": "often"}))
+    with pytest.raises(ArtifactError, match=r"prior_train.*the note of a run is not to be edited, so train again"):
+        open_run(run)

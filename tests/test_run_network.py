@@ -1,6 +1,5 @@
 """The network of a run comes back from data alone; what is no network of ours is refused, and nothing is executed."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +12,7 @@ from edge_melanoma import backend  # noqa: E402
 from edge_melanoma.errors import ArtifactError  # noqa: E402
 from edge_melanoma.fitting.network import load_network  # noqa: E402
 from edge_melanoma.fitting.weights_file import save_weights  # noqa: E402
-from edge_melanoma.run_folder import NETWORK, RULE, WEIGHTS, open_run, read_rule  # noqa: E402
+from edge_melanoma.run_folder import NETWORK, RULE, WEIGHTS, Run, read_rule  # noqa: E402
 from edge_melanoma.train.backbones import build_model  # noqa: E402
 
 
@@ -22,10 +21,9 @@ def made(folder, name="seedcnn", *, classes=2):
     backend.set_seeds(4)
     model = build_model(name, size=32, classes=classes)
     folder.mkdir()
-    (folder / "edge-melanoma.json").write_text(json.dumps({"kind": "run"}))
     (folder / NETWORK).write_text(model.to_json())
     save_weights(model, folder / WEIGHTS)
-    return SimpleNamespace(run=open_run(folder), model=model, folder=folder)
+    return SimpleNamespace(run=Run(folder=folder, about={}), model=model, folder=folder)
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2-0.35", "mobilenetv3-small", "efficientnet-lite0", "seedcnn"])

@@ -1,4 +1,4 @@
-"""What a conversion reads in the note of a run: all there and of its kind, or said before anything is done.
+"""What later stages read in the note of a run: all there and of its kind, or said before anything is done.
 
 A note may have been written by another version, or edited; what is used of it last should not fail last.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from edge_melanoma.bundle.strict import fields_from_json
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.output import ORIGIN_FILE
-from edge_melanoma.run_folder import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,11 @@ class _Within:
     source: str
 
 
-def check_note(run: Run) -> None:
-    """Raise ArtifactError where the note lacks something, or has something else in its place."""
-    where = str(run.folder / ORIGIN_FILE)
+def check_note(folder: Path, about: Mapping[str, Any]) -> None:
+    """Raise ArtifactError where the note of a run lacks something, or has something else in its place."""
+    where = str(folder / ORIGIN_FILE)
     try:
-        note = fields_from_json(_Note, _part(run.about, _Note), where)
+        note = fields_from_json(_Note, _part(about, _Note), where)
         within = {**note.recipe, **note.model, **note.weights}
         fields_from_json(_Within, _part(within, _Within), where)
     except ArtifactError as error:
