@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -194,10 +195,15 @@ def test_folds_are_judged_out_of_fold_on_every_picture(data):
         *("evaluate", "folds", "--data", "split", "--split", "oof", "--rounds", 200, "--allow-few", "--json"), cwd=data
     )
     from edge_melanoma.data.index import read_index
+    from edge_melanoma.data.parts import with_fold
 
     facts = json.loads(done.stdout)
     assert facts["split"] == "oof"
-    assert facts["image"]["rows"] == read_index(data / "split").table.height
+    index = read_index(data / "split")
+    assert facts["image"]["rows"] == index.table.height
+    read = int(re.search(r"reading pictures: (\d+) pictures", done.stderr)[1])
+    calibrated = sum((with_fold(index, fold, seed=0).table["split"] == "calibration").sum() for fold in range(3))
+    assert read == index.table.height + calibrated
     wrong = edge_melanoma("evaluate", "folds", "--data", "split", cwd=data, code=2)
     assert "folds are evaluated with --split oof" in wrong.stderr
 

@@ -57,7 +57,7 @@ def run(
 ) -> Judged:
     """Evaluate the run, the bundle or, with split `oof`, the folds at `subject`."""
     check_vacant(out, kind="evaluation", force=force)
-    work = _Work(index=index, calibration=calibration, workers=workers, on_progress=on_progress)
+    work = _Work(index=index, calibration=calibration, workers=workers, passes=_Passes(on_progress))
     found = _of_bundle(subject, work, split) if subject.is_file() else _of_runs(subject, work, split)
     evaluation = evaluate(
         found.predictions,
@@ -131,8 +131,9 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
         bundle.task,
         work.index,
         rows,
+        tones=True,
         workers=work.workers,
-        on_progress=work.on_progress,
+        on_progress=work.passes.another(rows.height),
     )
     elsewhere = (
         f"the bundle was trained on another index ({data.index_sha256[:12]}), which it does not bring along: whether "
@@ -155,18 +156,30 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
     )
 
 
+class _Passes:
+    """One count over several readings of pictures, each of which begins at nought."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress, self._before = on_progress, 0
+
+    def another(self, pictures: int) -> OnProgress:
+        before, self._before = self._before, self._before + pictures
+        return lambda done, total: self._on_progress(before + done, before + total)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     index: Index
     calibration: CalibrationRecipe
     workers: int | None
-    on_progress: OnProgress
+    passes: _Passes
 
     def one_part(self, run: Run, split: str) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
         parts = make_parts(self.index, run.task, needed=())
         model = _forward(run)
         rule, remarks = self._rule(run, model)
-        return self._predict(model, run, self.rows_of(parts, split)), rule, [*parts.remarks, *remarks]
+        predictions = self._predict(model, run, self.rows_of(parts, split), tones=True)
+        return predictions, rule, [*parts.remarks, *remarks]
 
     def rows_of(self, parts: Parts, split: str) -> pl.DataFrame:
         """The rows of a part, which must have some."""
@@ -207,7 +220,7 @@ class _Work:
             index = with_fold(self.index, fold, seed=run.seed)
             parts = make_parts(index, run.task, needed=())
             model = _forward(run)
-            test = self._predict(model, run, parts.table[parts.rows["test"]])
+            test = self._predict(model, run, parts.table[parts.rows["test"]], tones=True)
             tested.append(test.with_columns(fold=fold))
             rows = parts.table[parts.rows["calibration"]]
             calibrated.append(self._predict(model, run, rows))
@@ -225,9 +238,10 @@ class _Work:
         keep_rule(folder, rule)
         return pl.concat(tested), rule, []
 
-    def _predict(self, model: Forward, run: Run, rows: pl.DataFrame) -> pl.DataFrame:
+    def _predict(self, model: Forward, run: Run, rows: pl.DataFrame, *, tones: bool = False) -> pl.DataFrame:
+        told = self.passes.another(rows.height)
         return predict_rows(
-            model, run.contract, run.task, self.index, rows, workers=self.workers, on_progress=self.on_progress
+            model, run.contract, run.task, self.index, rows, tones=tones, workers=self.workers, on_progress=told
         )
 
 
