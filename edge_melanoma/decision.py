@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
 
 RULE_VERSION = 1
+MOST_PROBABILITY_CHANGE = 0.05  # that a conversion or an engine may make: what a reader sees stays about the same
 
 Decision = Literal["low", "uncertain", "refer"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)

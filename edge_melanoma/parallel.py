@@ -9,7 +9,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from edge_melanoma.errors import RecipeError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,6 +68,11 @@ def _results(
     with ProcessPoolExecutor(workers, mp_context=context, initializer=obey_the_parent) as pool:
         try:
             yield from pool.map(function, items, chunksize=chunk)
+        except BrokenProcessPool as error:
+            raise RecipeError(
+                f"one of {workers} worker processes was killed, as the system does where memory runs out; free some of "
+                "it, or take fewer workers (--workers 1, where the command has it)"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)  # waits for the chunks under way, no more
             raise

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import operator
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_melanoma.errors import RecipeError
 from edge_melanoma.parallel import map_over_cores, usable_cores
 
 
@@ -60,6 +62,16 @@ def _is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")
+def test_a_worker_that_is_killed_is_one_sentence_that_says_what_to_do():
+    with pytest.raises(RecipeError, match=r"one of 2 worker processes was killed.*fewer workers") as caught:
+        map_over_cores(signal.raise_signal, [signal.SIGKILL] * 100, workers=2)
+    assert "\n" not in str(caught.value)
+    for child in multiprocessing.active_children():
+        child.join(10)
+    assert not multiprocessing.active_children()
 
 
 def test_nothing_to_do_is_fine():

@@ -26,6 +26,7 @@ from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER  # noqa: E402
 from edge_melanoma.parity import GateRecipe, Output, Section, draw, judge, write_parity  # noqa: E402
 from edge_melanoma.parity.checks import NAMES, gate_rows  # noqa: E402
+from edge_melanoma.parity.gate import points, signed  # noqa: E402
 from edge_melanoma.parity.view import Found, SubgroupChange  # noqa: E402
 from edge_melanoma.recipe import make_recipe  # noqa: E402
 
@@ -652,3 +653,18 @@ def test_the_gate_needs_no_tensorflow_and_draws_only_when_asked() -> None:
         "print([m for m in ('sklearn', 'scipy', 'matplotlib', 'tensorflow', 'tf_keras') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        *((0.0, "0"), (3e-17, "0"), (-8.9e-16, "0"), (9e-10, "0")),  # what the order of additions makes of nothing
+        *((2e-9, "+2e−09"), (-3e-5, "−3e−05"), (0.00005, "+0.0001"), (-0.0123, "−0.0123")),
+    ],
+)
+def test_a_difference_has_its_sign_and_rounding_noise_is_none(value: float, said: str) -> None:
+    assert signed(value) == said
+
+
+def test_points_of_rounding_noise_are_none() -> None:
+    assert points(-2e-17) == "0 pp"

@@ -12,6 +12,7 @@ from edge_melanoma.parity.recipe import GateRecipe, View
 from edge_melanoma.parity.view import ViewResult
 
 MINUS = "−"
+NOTHING = 1e-9  # below it a difference is what the order of additions makes of equal numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +142,8 @@ class Judged:
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """A difference: with its sign, and 0 only if it is exactly that."""
-    if value == 0:
+    """A difference: with its sign, and 0 only if it is that but for the rounding of the computer."""
+    if abs(value) < NOTHING:
         return "0"
     text = f"{value:+.{digits}f}" if abs(value) >= 0.5 * 10**-digits else f"{value:+.0e}"
     return text.replace("-", MINUS)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from edge_melanoma.decision import MOST_PROBABILITY_CHANGE
 from edge_melanoma.errors import RecipeError
 
 View = Literal["frozen", "refitted", "both"]
@@ -57,7 +58,7 @@ class GateRecipe:
     min_levels: int = 128  # distinct values of the output
     hard_levels: int = 64
     max_step: float = 0.01  # change of the probability at a threshold when the deciding logit moves by one level
-    max_probability_change: float = 0.05  # of the 99th percentile, at the prevalence of use
+    max_probability_change: float = MOST_PROBABILITY_CHANGE  # of the 99th percentile, at the prevalence of use
     max_ece_rise: float = 0.01
     min_temperature_ratio: float = 0.8  # fitted on the converted logits / on the float ones
     max_temperature_ratio: float = 1.25
