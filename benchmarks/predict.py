@@ -26,8 +26,7 @@ from PIL import Image
 
 from edge_melanoma.bundle import Bundle, open_bundle
 from edge_melanoma.prediction import Given, run
-from edge_melanoma.predictor import Predictor
-from edge_melanoma.runtime import Model
+from edge_melanoma.runtime import Model, Predictor
 
 from .decode import photo_like
 from .host import write_result

@@ -8,8 +8,8 @@ from typing import Any
 from PIL import features
 
 from edge_melanoma import __version__
-from edge_melanoma.engines import ENGINES, SLOW, install_command, only_slow_engines
 from edge_melanoma.machine import extras, installed, this_machine
+from edge_melanoma.runtime.engines import ENGINES, SLOW, install_command, only_slow_engines
 
 SUPPORTED = ((3, 11), (3, 13))
 PURPOSE = {

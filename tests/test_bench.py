@@ -27,7 +27,8 @@ from edge_melanoma.bundle import golden_of, open_bundle, pack_bundle
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
 from edge_melanoma.machine import this_machine
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
-from edge_melanoma.predictor import Predictor
+from edge_melanoma.runtime import Predictor
+from edge_melanoma.runtime.first_meeting import meet
 from edge_melanoma.tflite.model import read_model
 
 TINY = Path(__file__).parent / "golden" / "tiny"
@@ -91,9 +92,35 @@ def test_the_sweep_goes_to_all_cores(report):
     assert threads == sorted(set(threads))
 
 
+def test_the_sweep_says_which_number_predict_takes(report, picture, tmp_path, monkeypatch):
+    bundle, plain = report.measurements
+    assert plain.predict_threads is None, "predict takes no plain .tflite"
+    assert bundle.predict_threads == meet(open_bundle(BUNDLE)).threads
+    assert f"; `predict` takes {bundle.predict_threads}" in to_markdown(report)
+    assert to_html(report).count("(as predict)") == 1
+    monkeypatch.setenv("EDGE_MELANOMA_CACHE", str(tmp_path))
+    as_predict = run([BUNDLE], replace(QUICK, threads=None), pictures=[picture]).measurements[0]
+    assert as_predict.settings.threads == as_predict.predict_threads
+
+
 def test_a_report_comes_back_from_its_json(report):
     text = json.dumps(report.to_json())
     assert read_report(text.encode(), name="r") == report
+
+
+def test_a_report_of_before_threads_were_tried_is_read_too(report):
+    content = report.to_json()
+    for one in content["measurements"]:
+        del one["predict_threads"]
+        for check in one["checks"]:
+            del check["warning"]
+    earlier = read_report(json.dumps(content).encode(), name="r")
+    assert earlier == replace(
+        report, measurements=tuple(replace(one, predict_threads=None) for one in report.measurements)
+    )
+    del content["measurements"][0]["settings"]
+    with pytest.raises(ArtifactError, match="lacks settings"):
+        read_report(json.dumps(content).encode(), name="r")
 
 
 def test_the_stages_are_those_of_a_prediction(picture):
@@ -102,6 +129,23 @@ def test_the_stages_are_those_of_a_prediction(picture):
     assert prediction == predictor.predict(picture)
     assert len(times) == len(STAGES)
     assert min(times) > 0
+
+
+def test_decoding_and_turning_are_told_apart_in_every_form(report):
+    assert {"decode", "turn upright"} < set(STAGES)
+    found = report.measurements[0].end_to_end[0]
+    assert tuple(found.stages_ms) == STAGES
+    for text in (to_markdown(report), to_html(report)):
+        flat = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+        assert re.search(r"read [\d.e-]+ ms, decode [\d.e-]+ ms, turn upright [\d.e-]+ ms, resize", flat)
+    assert "<title>turn upright: " in to_html(report)
+
+
+def test_a_picture_that_lies_takes_its_time_to_turn(tmp_path):
+    predictor = Predictor(open_bundle(BUNDLE), threads=1)
+    place = STAGES.index("turn upright")
+    upright, lying = ([by_stages(predictor, one.path)[1][place] for _ in range(5)] for one in drawn_pictures(tmp_path))
+    assert min(lying) > max(min(upright), 0)
 
 
 def test_the_drawn_pictures_are_a_data_set_s_and_a_phone_s(tmp_path):

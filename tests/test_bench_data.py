@@ -76,7 +76,7 @@ def test_on_another_index_everything_is_shown_and_nothing_judged(found, index):
 
 def test_the_measures_are_those_of_a_count(found, index):
     """Every positive against every negative, and decisions picture by picture."""
-    from edge_melanoma.predictor import Predictor
+    from edge_melanoma.runtime import Predictor
 
     predictor = Predictor(open_bundle(BUNDLE), threads=1)
     rows = index.table.filter(index.table["split"] == "test")

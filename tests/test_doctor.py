@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from edge_melanoma import doctor, engines, machine, runtime
-from edge_melanoma.engines import EngineKind
+from edge_melanoma import doctor, machine, runtime
+from edge_melanoma.runtime import door, engines
+from edge_melanoma.runtime.engines import EngineKind
 
 
 def test_the_facts_are_those_of_this_machine():
@@ -24,7 +25,7 @@ def only(monkeypatch):
 
     def has(architecture, **versions):
         versions = {name.replace("_", "-"): version for name, version in versions.items()}
-        for module in (doctor, engines, runtime):
+        for module in (doctor, engines, door):
             monkeypatch.setattr(module, "installed", versions.get)
         monkeypatch.setattr(engines, "engine_works", lambda module: None)
         monkeypatch.setattr(engines.platform, "machine", lambda: architecture)

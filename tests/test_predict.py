@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_melanoma.bundle import golden_of, open_bundle, pack_bundle
+from edge_melanoma.bundle import open_bundle
 from edge_melanoma.capture import Reason
-from edge_melanoma.errors import ArtifactError, DataError
-from edge_melanoma.first_meeting import meet
+from edge_melanoma.errors import DataError
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 from edge_melanoma.prediction import Given, find_pictures, run
-from edge_melanoma.predictor import Look, Predictor
+from edge_melanoma.runtime import Look, Predictor
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE = TINY / "tiny_bundle.tflite"
@@ -247,36 +246,3 @@ def test_it_imports_nothing_heavy(folder):
     one = code.replace(repr(str(folder)), repr(str(of_folder(folder)[0])))
     done = subprocess.run([sys.executable, "-c", one], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
-
-
-# a bundle that is met for the first time
-
-
-def test_a_bundle_proves_itself_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    bundle = open_bundle(BUNDLE)
-    assert meet(bundle)
-    assert not meet(bundle)
-
-
-def test_one_that_computes_something_else_here_is_not_used(tiny, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    golden, identity = tiny.golden("int8")
-    manifest = tiny.manifest("int8", golden=dataclasses.replace(identity, architecture="riscv64"))
-    others = np.where(golden.outputs > 0, golden.outputs - 3, golden.outputs + 3)
-    golden = golden_of(golden.inputs, others, manifest.model.output, manifest.rule)
-    path = tmp_path / "other.tflite"
-    path.write_bytes(pack_bundle(model=tiny.model_bytes("int8"), manifest=manifest, golden=golden))
-    for _ in range(2):  # a failure is not remembered as a success
-        with pytest.raises(ArtifactError, match="does not give here what was measured"):
-            meet(open_bundle(path))
-    out, err = command(PICTURES / "one.png", "--model", path, code=4, XDG_CACHE_HOME=str(tmp_path / "cache"))
-    assert not out
-    assert "does not give here what was measured" in err
-
-
-def test_without_a_place_to_remember_it_proves_itself_each_time(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert meet(open_bundle(BUNDLE))
-    assert meet(open_bundle(BUNDLE))

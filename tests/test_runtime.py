@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_melanoma import engines, runtime, trial
+from edge_melanoma import trial
 from edge_melanoma.bundle import open_bundle
 from edge_melanoma.bundle.tensors import TensorFacts
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
-from edge_melanoma.runtime import Model, NoEngineError, engine
+from edge_melanoma.runtime import Model, NoEngineError, door, engine, engines
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 
@@ -114,7 +114,7 @@ def test_the_engine_is_named_with_its_version():
 
 def have(monkeypatch, **versions):
     """Makes this a machine with these distributions and no other."""
-    for module in (runtime, engines):
+    for module in (door, engines):
         monkeypatch.setattr(module, "installed", versions.get)
 
 
@@ -131,9 +131,9 @@ def test_the_slow_engine_is_the_last_resort_and_says_what_it_costs(monkeypatch):
     stand_in = type(sys)("tflite_runtime.interpreter")
     stand_in.Interpreter = object
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", stand_in)
-    monkeypatch.setattr(runtime.np, "__version__", "1.26.4")
+    monkeypatch.setattr(door.np, "__version__", "1.26.4")
     assert "20 to 40 times slower" in engine.__wrapped__().slow_engine
-    monkeypatch.setattr(runtime.np, "__version__", "2.1.0")
+    monkeypatch.setattr(door.np, "__version__", "2.1.0")
     with pytest.raises(NoEngineError, match="needs numpy<2"):
         engine.__wrapped__()
 
@@ -143,7 +143,7 @@ def test_an_installed_tensorflow_serves_where_nothing_else_does(tiny, batch, mon
     pytest.importorskip("tensorflow", reason="needs the train extra")
     expected = Model(tiny.model_bytes("int8")).raw(batch)
     have(monkeypatch, tensorflow="2.21.0")
-    monkeypatch.setattr(runtime, "engine", engine.__wrapped__)
+    monkeypatch.setattr(door, "engine", engine.__wrapped__)
     model = Model(tiny.model_bytes("int8"))
     assert model.engine.name == "tensorflow"
     assert np.abs(model.raw(batch).astype(int) - expected).max() <= 1

@@ -82,8 +82,7 @@ def _first_answers(started_ns: int, kind: str, path: Path, threads: int | None, 
 
     from edge_melanoma.bundle import open_bundle
     from edge_melanoma.bundle.reading import read_whole
-    from edge_melanoma.predictor import Predictor
-    from edge_melanoma.runtime import Model, engine
+    from edge_melanoma.runtime import Model, Predictor, engine
 
     engine()
     libraries_mb, imported = peak_megabytes(), time.monotonic_ns()

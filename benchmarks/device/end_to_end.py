@@ -17,10 +17,10 @@ from PIL import Image
 
 from edge_melanoma.capture import measure
 from edge_melanoma.errors import RecipeError
-from edge_melanoma.picture import decode, open_picture
-from edge_melanoma.predictor import Look, Prediction, Predictor
+from edge_melanoma.picture import decode, decode_as_stored, open_picture, turned_upright
+from edge_melanoma.runtime import Look, Prediction, Predictor
 
-STAGES = ("read", "decode and turn upright", "resize", "capture gate", "infer", "decide")
+STAGES = ("read", "decode", "turn upright", "resize", "capture gate", "infer", "decide")
 STAGE_ROUNDS = 16
 TURNED = 6  # the EXIF orientation of a picture taken upright by a phone
 _ORIENTATION = 0x0112
@@ -90,7 +90,9 @@ def by_stages(predictor: Predictor, picture: Path) -> tuple[Prediction, tuple[fl
     ticks = [clock()]
     file = open_picture(picture)
     ticks.append(clock())
-    image = decode(file, contract.reduction(file.facts))
+    stored = decode_as_stored(file, contract.reduction(file.facts))
+    ticks.append(clock())
+    image = turned_upright(stored, file.facts)
     ticks.append(clock())
     tensor = contract.image_to_tensor(image)
     ticks.append(clock())

@@ -12,7 +12,7 @@ from .drawings import bars, stacks, traces
 from .end_to_end import STAGES
 from .result import Measurement, Report
 from .stream import Series
-from .telling import MEMORY, METHOD, host_rows, measured_rows, ms, operator_rows, overview
+from .telling import MEMORY, METHOD, host_rows, measured_rows, ms, operator_rows, overview, threads_in_words
 
 CHANGES = ("device", "artefact", "figure", "before", "now", "ratio", "verdict", "remark")
 
@@ -130,8 +130,10 @@ def _draw_measurement(page: DrawnPage, found: Measurement) -> None:
         page.note("the latencies are marked: " + "; ".join(found.marks), tone="warn")
     if not found.parity_passed:
         page.note("this device does not give what was promised of the artefact", tone="fail")
+    for warning in found.warnings:
+        page.note(warning, tone="warn")
     page.table(["device", ""], host_rows(found.device, found.settings))
-    page.table(["measured", ""], [row for row in measured_rows(found) if row[0] != "mark"])
+    page.table(["measured", ""], [row for row in measured_rows(found) if row[0] not in ("mark", "warning")])
     page.drawing(
         traces([run.trace_ms for run in found.model.runs], title=f"{found.name}: latency along the runs"),
         caption="Medians along each run of the model alone: a slope is heat, a step another program.",
@@ -139,11 +141,15 @@ def _draw_measurement(page: DrawnPage, found: Measurement) -> None:
     if found.end_to_end:
         page.drawing(_stages(found), caption="From a picture file to a decision, stage by stage (medians).")
     if found.sweep:
-        rows = [(f"{one.threads} threads", one.p50_ms, one.p90_ms, p50_and_p90(one)) for one in found.sweep]
+        rows = [(_threads(one.threads, found), one.p50_ms, one.p90_ms, p50_and_p90(one)) for one in found.sweep]
         page.drawing(bars(rows, title=f"{found.name}: numbers of threads"), caption="The model alone by threads.")
     with page.details("Operators"):
         page.paragraph(f"No times by operator: {found.anatomy.profile}.")
         page.table(*operator_rows(found))
+
+
+def _threads(number: int, found: Measurement) -> str:
+    return threads_in_words(number) + (" (as predict)" if number == found.predict_threads else "")
 
 
 def _stages(found: Measurement) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_melanoma.bundle.strict import fields_from_json, fields_to_json, parse
+from edge_melanoma.bundle.strict import added_later, fields_from_json, fields_to_json, parse
 from edge_melanoma.bundle.verify import Check
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError
 from edge_melanoma.machine import Machine
@@ -84,6 +84,7 @@ class Measurement:
     int8: tuple[str, ...]
     checks: tuple[Check, ...]  # of the golden outputs; none for a plain .tflite
     data: DataParity | None
+    predict_threads: int | None = added_later()  # that `predict` takes here
 
     @property
     def name(self) -> str:
@@ -94,6 +95,11 @@ class Measurement:
         """Does this device give what was promised, as far as it was asked?"""
         golden = all(check.passed is not False for check in self.checks)
         return golden and (self.data is None or self.data.passed)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the outputs although they pass: not their levels agree, but their decisions."""
+        return tuple(check.warning for check in self.checks if check.warning)
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ import numpy as np
 from edge_melanoma import __version__
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.machine import installed, this_machine
-from edge_melanoma.predictor import Predictor
-from edge_melanoma.runtime import Model, engine
+from edge_melanoma.runtime import Model, Predictor, engine
+from edge_melanoma.runtime.threads import numbers_to_try
 
 from .anatomy import anatomy_of
 from .cold import NO_MEMORY, Cold, measure_cold
@@ -45,7 +45,7 @@ class BenchRecipe:
 
     seconds: float = 10.0  # at least, of every run of the model
     repeats: int = 3
-    threads: int | None = None  # None: as `predict` chooses
+    threads: int | None = None  # None: as many as `predict` takes
     sweep: bool = True
 
     def __post_init__(self) -> None:
@@ -139,17 +139,13 @@ class _Bench:
             measure_cold,
             subject.path,
             is_bundle=is_bundle,
-            threads=self.recipe.threads,
+            threads=_threads(self.recipe, subject),
             picture=_largest(self.pictures).path if is_bundle else None,
         )
         return tuple(once() for _ in range(self.recipe.repeats))
 
     def _threads_to_try(self) -> list[int]:
-        """1, 2, 4 … and all cores."""
-        if not self.recipe.sweep:
-            return []
-        cores = self.machine.cores
-        return sorted({cores, *(2**power for power in range(cores.bit_length()) if 2**power <= cores)})
+        return numbers_to_try(self.machine.cores) if self.recipe.sweep else []
 
     def _sweep(self, subject: Subject) -> tuple[Series, ...]:
         found = []
@@ -187,7 +183,7 @@ class _Bench:
         anatomy = anatomy_of(subject.graph, subject.model)
         data = None
         if self.index is not None and subject.bundle is not None:
-            data = on_data(subject, self.index, threads=recipe.threads)
+            data = on_data(subject, self.index, threads=threads)
         return Measurement(
             device=device,
             artefact=subject.artefact,
@@ -201,6 +197,7 @@ class _Bench:
             int8=int8_in_words(self.machine, device.slow_engine),
             checks=subject.checks,
             data=data,
+            predict_threads=subject.predict_threads,
         )
 
 
@@ -209,9 +206,10 @@ class _Timings:
 
     def __init__(self, subject: Subject, recipe: BenchRecipe, pictures: Sequence[Picture]) -> None:
         self.subject, self.recipe = subject, recipe
-        self.predictor = None if subject.bundle is None else Predictor(subject.bundle, threads=recipe.threads)
+        threads = _threads(recipe, subject)
+        self.predictor = None if subject.bundle is None else Predictor(subject.bundle, threads=threads)
         self._model = (
-            Model(subject.model, threads=recipe.threads, name=str(subject.path))
+            Model(subject.model, threads=threads, name=str(subject.path))
             if self.predictor is None
             else self.predictor.model
         )
@@ -245,6 +243,11 @@ class _Timings:
             )
             for picture in self.pictures
         )
+
+
+def _threads(recipe: BenchRecipe, subject: Subject) -> int | None:
+    """As asked for, else as `predict` does; None: as a model gets where nothing was tried."""
+    return recipe.threads or subject.predict_threads
 
 
 def model_query(model: Model, subject: Subject) -> Query:

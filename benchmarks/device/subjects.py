@@ -14,6 +14,7 @@ from edge_melanoma.bundle.reading import MANIFEST, read_whole
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import Check, verify
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, RecipeError
+from edge_melanoma.runtime.first_meeting import meet
 from edge_melanoma.tflite.model import TfliteModel, read_model
 from edge_melanoma.trial import check_in_child
 
@@ -47,6 +48,7 @@ class Subject:
     artefact: Artefact
     bundle: Bundle | None = field(repr=False)
     checks: tuple[Check, ...]  # of the golden outputs on this engine
+    predict_threads: int | None  # that `predict` takes; None for what it does not take: no bundle, or a broken promise
 
 
 def open_subjects(paths: Sequence[Path]) -> list[Subject]:
@@ -95,6 +97,7 @@ def _of_bundle(path: Path) -> Subject:
         artefact=artefact,
         bundle=bundle,
         checks=proof.checks,
+        predict_threads=meet(bundle, proof=proof.checks).threads if proof.passed else None,
     )
 
 
@@ -114,7 +117,7 @@ def _of_tflite(path: Path, data: bytes) -> Subject:
         synthetic=False,
         remarks=("a plain .tflite: no contract, so the model alone is measured and nothing is known of its decisions",),
     )
-    return Subject(path=path, model=data, graph=graph, artefact=artefact, bundle=None, checks=())
+    return Subject(path=path, model=data, graph=graph, artefact=artefact, bundle=None, checks=(), predict_threads=None)
 
 
 def _format_of(graph: TfliteModel) -> str:

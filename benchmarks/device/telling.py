@@ -9,7 +9,7 @@ from edge_melanoma.report import Cell
 
 from .conditions import Conditions, throttling_in_words
 from .int8 import coverage_in_words
-from .result import Device, Measurement, Report, Settings
+from .result import Device, EndToEnd, Measurement, Report, Settings
 from .stream import Series
 
 Row = tuple[str, str]
@@ -70,7 +70,9 @@ def outputs_in_short(found: Measurement) -> str:
     """Did the golden outputs, and the data, come out as promised?"""
     if not found.checks:
         return "not known"
-    return "as promised" if found.parity_passed else "NOT as promised"
+    if not found.parity_passed:
+        return "NOT as promised"
+    return "as promised, by decisions" if found.warnings else "as promised"
 
 
 def host_rows(device: Device, settings: Settings) -> list[Row]:
@@ -90,10 +92,19 @@ def host_rows(device: Device, settings: Settings) -> list[Row]:
         ("temperature", _temperature(device)),
         ("throttling", throttling_in_words(device.after.throttled)),
         ("load", f"{_load(device.before)} before, {_load(device.after)} after; other programs took {others}"),
-        ("engine", f"{device.engine} {device.engine_version}, {settings.threads} threads"),
+        ("engine", f"{device.engine} {device.engine_version}, {threads_in_words(settings.threads)}"),
         ("software", f"{machine.system}, {machine.c_library}, Python {machine.python}, {versions}"),
-        ("measured", f"{settings.repeats} runs of at least {settings.seconds:g} s and 64 queries"),
+        ("measured", f"{_counted(settings.repeats, 'run')} of at least {settings.seconds:g} s and 64 queries"),
     ]
+
+
+def threads_in_words(number: int) -> str:
+    """`1 thread`, `2 threads`."""
+    return _counted(number, "thread")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _governor(seen: Conditions) -> str:
@@ -126,19 +137,27 @@ def measured_rows(found: Measurement) -> list[Row]:
         ("file", f"{artefact.size_bytes:,} bytes, of which model {artefact.model_bytes:,}; SHA-256 {artefact.sha256}"),
         ("model", f"{artefact.format}: {artefact.input} → {artefact.output}; {anatomy.macs:,} multiply-adds"),
         ("model only", _series(found.model)),
-        *((f"from {one.picture}", _series(one.series)) for one in found.end_to_end),
+        *(row for one in found.end_to_end for row in _end_to_end(one)),
         ("cold", _cold(found)),
         ("memory", _memory(found)),
     ]
     if found.sweep:
         told = ", ".join(f"{one.threads}: {ms(one.p50_ms)} ms" for one in found.sweep)
-        rows.append(("threads", f"p50 by number of threads: {told}"))
+        taken = f"; `predict` takes {found.predict_threads}" if found.predict_threads else ""
+        rows.append(("threads", f"p50 by number of threads: {told}{taken}"))
     rows += [("int8", told) for told in found.int8]
     rows += [("delegate", coverage_in_words(anatomy)), ("operators", operators_in_short(found))]
     rows += [(f"{check.check}", _judged(check.passed, check.detail)) for check in found.checks[-2:]]
+    rows += [("warning", told) for told in found.warnings]
     rows += data_rows(found)
     rows += [("mark", told) for told in found.marks]
     return rows + [("note", told) for told in artefact.remarks]
+
+
+def _end_to_end(found: EndToEnd) -> list[Row]:
+    """From a picture to a decision, and where the time goes."""
+    stages = ", ".join(f"{name} {ms(value)} ms" for name, value in found.stages_ms.items())
+    return [(f"from {found.picture}", _series(found.series)), ("stages", f"{stages} (medians)")]
 
 
 def _series(series: Series) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_melanoma.bundle.verify import MOST_LEVELS, MOST_SHARE
+from edge_melanoma.bundle.agreement import MOST_LEVELS, MOST_SHARE
 
 from .device import Device
 from .process import Done

@@ -1,7 +1,8 @@
 """JSON that is read strictly and written in one form: what stands in a bundle is exactly what its dataclasses say.
 
 Every key must be there and none other, every value of its type, every number finite. One value has one text, so that a
-file can be compared with what we would write.
+file can be compared with what we would write. A report, of which older ones are read too, may have a field that was
+`added_later`: where it is missing, it is null.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ Free = Mapping[str, Any]
 """An object whose keys are not ours to fix: a recipe, metrics. Its values are JSON and finite."""
 
 _INTEGER_LIMIT = 2**63
+_ADDED_LATER = "added later"
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def added_later() -> Any:
+    """A field that older files lack; None there."""
+    return dataclasses.field(default=None, metadata={_ADDED_LATER: True})
 
 
 def canonical(value: Any) -> bytes:
@@ -109,12 +116,14 @@ def fields_from_json(kind: type[Kind], value: Any, where: str) -> Kind:
     """A dataclass from JSON by its fields, for a `from_json` that does more."""
     hints = _hints(typing.cast(Any, kind))
     given = _object(value, where)
-    missing, unknown = [key for key in hints if key not in given], [key for key in given if key not in hints]
+    later = {field.name for field in dataclasses.fields(typing.cast(Any, kind)) if _ADDED_LATER in field.metadata}
+    missing = [key for key in hints if key not in given and key not in later]
+    unknown = [key for key in given if key not in hints]
     if missing:
         raise ArtifactError(f"{where}: lacks {', '.join(missing)}")
     if unknown:
         raise ArtifactError(f"{where}: key {unknown[0]!r} is unknown; known: {', '.join(hints)}")
-    values = {key: _value_of(given[key], hint, f"{where}.{key}") for key, hint in hints.items()}
+    values = {key: _value_of(given[key], hint, f"{where}.{key}") for key, hint in hints.items() if key in given}
     try:
         return kind(**values)
     except RecipeError as error:

@@ -1,13 +1,12 @@
 """Does this bundle hold what it promises, on this machine?
 
-First everything that `open_bundle` asks, then the model is run on its golden vectors, in a process of its own. On the
-machine where they were recorded (engine, version, architecture, instruction sets) they must be equal to the byte. On
-another one, rounding may differ: by one level of an integer output, or by a small share of a float one.
+First everything that `open_bundle` asks, then the model is run on its golden vectors, in a process of its own; how
+near its outputs have to come to the recorded ones stands in `agreement.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_melanoma.bundle.agreement import agreement, decided
 from edge_melanoma.bundle.golden import Golden, golden_of
-from edge_melanoma.bundle.manifest import Format, GoldenIdentity, ModelFacts
+from edge_melanoma.bundle.manifest import GoldenIdentity
 from edge_melanoma.bundle.reading import CHECKS, Bundle, opening
+from edge_melanoma.bundle.strict import added_later
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.decision import DecisionRule
-from edge_melanoma.engines import SLOW
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, EdgeMelanomaError
 from edge_melanoma.machine import this_machine
+from edge_melanoma.runtime.engines import kind_of
 from edge_melanoma.tflite.model import read_model
 from edge_melanoma.trial import TIMEOUT_S, Trial, run_in_child
 
 RUNNING = ("engine", "golden outputs", "decisions")  # the checks after those of reading.CHECKS
-MOST_LEVELS = 1  # by which an integer output may differ on another machine
-# The same for logits of other outputs, as a share of the largest logit or of 1. Dynamic models round activations
-# inside: XNNPACK and the reference kernels were apart by 8 % on a MobileNetV2, and by 1e-5 (float), 6e-5 (int16x8).
-MOST_SHARE: Mapping[Format, float] = {"float32": 1e-4, "float16": 1e-4, "int16x8": 1e-3, "dynamic": 1e-1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +37,7 @@ class Check:
     check: str
     passed: bool | None
     detail: str
+    warning: str | None = added_later()  # it passed, by less than was hoped for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,12 @@ class Verification:
     def verdict(self) -> str:
         """One line: passes, or what is wrong."""
         wrong = [f"{check.check}: {check.detail}" for check in self.checks if check.passed is False]
-        return "passes" if self.passed else "; ".join(wrong)
+        return ("passes by decisions" if self.warnings else "passes") if self.passed else "; ".join(wrong)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before using it here although it passes."""
+        return tuple(check.warning for check in self.checks if check.warning)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -68,6 +71,7 @@ class Verification:
             "verdict": self.verdict,
             "exit_code": self.exit_code,
             "checks": [vars(check) for check in self.checks],
+            "warnings": list(self.warnings),
             "remarks": list(self.remarks),
         }
 
@@ -111,52 +115,21 @@ def _checking(path: Path, timeout_s: float) -> Iterator[Check | Bundle]:
 def prove(bundle: Bundle, *, timeout_s: float = TIMEOUT_S) -> Iterator[Check]:
     """Run an opened bundle on its golden pictures, in a process of its own, and compare."""
     trial = run_in_child(bundle.model, bundle.golden.inputs, name=bundle.name, timeout_s=timeout_s)
-    slow = f"; {SLOW}" if trial.engine == "tflite-runtime" else ""
-    yield Check(check="engine", passed=True, detail=f"{trial.engine} {trial.engine_version} opens and runs it{slow}")
+    slow = kind_of(trial.engine).slow
+    runs = f"{trial.engine} {trial.engine_version} opens and runs it"
+    yield Check(check="engine", passed=True, detail=f"{runs}; {slow}" if slow else runs)
     yield _same_outputs(bundle, trial)
     yield _same_decisions(bundle, trial)
 
 
 def _same_outputs(bundle: Bundle, trial: Trial) -> Check:
-    model, golden = bundle.manifest.model, bundle.manifest.golden
-    exact = _recorded_here(golden, trial)
-    found, expected, limit, unit = _compared(model, trial.outputs, bundle.golden)
-    apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    worst = float(apart.max()) if np.isfinite(apart).all() else float("inf")
-    share = float((apart > 0).mean())
-    differ = f"{share:.1%} of values differ, by up to {_amount(worst, unit)}" if worst else "equal to the byte"
-    allowed = "so they have to be equal" if exact else f"up to {_amount(limit, unit)} may lie between"
-    where = f"recorded with {golden.engine} {golden.engine_version} on {golden.architecture}{', as here' * exact}"
-    passed = worst == 0 if exact else worst <= limit
-    return Check(check="golden outputs", passed=passed, detail=f"{differ}; {where}, {allowed}")
-
-
-def _compared(
-    model: ModelFacts, outputs: NDArray[Any], golden: Golden
-) -> tuple[NDArray[Any], NDArray[Any], float, str]:
-    """What is compared, found and expected, and how far they may lie apart."""
-    if model.output.dtype in ("int8", "uint8"):
-        return outputs, golden.outputs, MOST_LEVELS, "level"
-    share = MOST_SHARE.get(model.format, 0.0)
-    limit = share * max(1.0, float(np.abs(golden.logits).max()))
-    return model.output.logits(outputs), golden.logits, limit, "in the logits"
-
-
-def _amount(value: float, unit: str) -> str:
-    return f"{value:.2g} {unit}" + ("s" if unit == "level" and value != 1 else "")
-
-
-def _recorded_here(golden: GoldenIdentity, trial: Trial) -> bool:
-    machine = this_machine()
-    here = (trial.engine, trial.engine_version, machine.architecture, machine.features)
-    return here == (golden.engine, golden.engine_version, golden.architecture, golden.features)
+    found = agreement(bundle, trial)
+    return Check(check="golden outputs", passed=found.passed, detail=found.detail, warning=found.warning)
 
 
 def _same_decisions(bundle: Bundle, trial: Trial) -> Check:
-    rule, logits = bundle.rule, bundle.manifest.model.output.logits(trial.outputs)
-    expected = rule.decisions(bundle.golden.probability)
     try:
-        found = rule.decisions(rule.probability(logits))
+        expected, found, _ = decided(bundle, trial)
     except EdgeMelanomaError as error:  # logits that are not finite
         return Check(check="decisions", passed=False, detail=str(error))
     wrong = [f"picture {i}: {b} instead of {a}" for i, (a, b) in enumerate(zip(expected, found, strict=True)) if a != b]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ def bench(
     seconds: Annotated[float, typer.Option(metavar="S", help="Least length of each run of a model.")] = 10,
     repeats: Annotated[int, typer.Option(metavar="N", help="Runs of each; they have to agree within 5 %.")] = 3,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the engine.", show_default="the cores, at most 4")
+        int | None, typer.Option(metavar="N", help="Of the engine.", show_default="as many as help")
     ] = None,
     sweep: Annotated[bool, typer.Option(help="Also measure with 1, 2, 4 … threads.")] = True,
     picture: Annotated[
@@ -103,7 +104,9 @@ def _here(
 
         with data_extra():
             from edge_melanoma.cli.data.reading import open_index
-            from edge_melanoma.evaluation import predicting  # noqa: F401  (what it needs is missed now, not at the end)
+
+            # what this needs is missed now, not at the end
+            importlib.import_module("edge_melanoma.evaluation.predicting")
 
         index = open_index(data, root)
     with Steps() as steps:

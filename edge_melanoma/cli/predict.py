@@ -35,7 +35,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each picture.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a column for each class.")] = False,
     threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="For the model.", show_default="cores, 4 at most")
+        int | None, typer.Option(min=1, metavar="N", help="For the model.", show_default="as many as help")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="To decode pictures with.", show_default="all cores")
@@ -46,9 +46,9 @@ def predict(
     Ends with code 3 where a picture could not be judged; the others are judged all the same.
     """
     from edge_melanoma.bundle import open_bundle
-    from edge_melanoma.first_meeting import meet
     from edge_melanoma.prediction import find_pictures, run
-    from edge_melanoma.predictor import Predictor
+    from edge_melanoma.runtime import Predictor
+    from edge_melanoma.runtime.first_meeting import meet
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv: one form of output at a time")
@@ -56,10 +56,10 @@ def predict(
         raise RecipeError("no model: --model BUNDLE names one; `edge-melanoma convert` writes bundles")
     bundle = open_bundle(model)
     given = find_pictures(pictures, standard_input=_standard_input)
-    meet(bundle)
-    predictor = Predictor(bundle, threads=threads)
-    if predictor.model.engine.slow_engine:
-        _warn(predictor.model.engine.slow_engine)
+    met = meet(bundle)
+    predictor = Predictor(bundle, threads=threads or met.threads)
+    for warning in filter(None, (predictor.model.engine.slow_engine, met.warning)):
+        _warn(warning)
     answers = _watched(run(predictor, given, workers=workers), total=len(given))
     if as_json:
         found = _print_json(answers, bundle, engine=str(predictor.model.engine))

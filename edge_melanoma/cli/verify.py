@@ -49,6 +49,9 @@ def _print(found: Verification) -> None:
     console.print(Text(found.bundle, "bold"))
     rows = [(SIGNS[check.passed], check.check, check.detail) for check in found.checks]
     print_rows(rows, styles=[STYLES[check.passed] for check in found.checks])
+    for warning in found.warnings:
+        console.print(f"warning: {warning}", markup=False)
     for remark in found.remarks:
         console.print(f"note: {remark}", markup=False)
-    console.print(Text(f"{found.bundle}: {found.verdict}", "bold green" if found.passed else "bold red"))
+    style = "bold red" if not found.passed else "bold yellow" if found.warnings else "bold green"
+    console.print(Text(f"{found.bundle}: {found.verdict}", style))

@@ -5,7 +5,14 @@ Pillow, Skia and whatever comes next, and it is not; leaving it out is. The norm
 """
 
 from edge_melanoma.picture.facts import MAX_PIXELS, MAX_SIDE, PictureError, PictureFacts, PictureFile
-from edge_melanoma.picture.reading import decode, open_picture, picture_facts, read_picture
+from edge_melanoma.picture.reading import (
+    decode,
+    decode_as_stored,
+    open_picture,
+    picture_facts,
+    read_picture,
+    turned_upright,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -14,7 +21,9 @@ __all__ = [
     "PictureFacts",
     "PictureFile",
     "decode",
+    "decode_as_stored",
     "open_picture",
     "picture_facts",
     "read_picture",
+    "turned_upright",
 ]

@@ -81,6 +81,16 @@ def open_picture(source: Source, *, name: str | None = None) -> PictureFile:
 
 def decode(file: PictureFile, reduction: int = 1) -> Image.Image:
     """The picture, upright and in RGB; a JPEG at 1/reduction of its size (rounded up), which may be 1, 2, 4 or 8."""
+    return turned_upright(decode_as_stored(file, reduction), file.facts)
+
+
+def turned_upright(image: Image.Image, facts: PictureFacts) -> Image.Image:
+    """What was decoded as stored, turned as its orientation asks for."""
+    return image if facts.orientation == 1 else image.transpose(UPRIGHT[facts.orientation])
+
+
+def decode_as_stored(file: PictureFile, reduction: int = 1) -> Image.Image:
+    """The same as `decode`, but lying as the file has it."""
     facts = file.facts
     if facts.refused and facts.problem:
         raise PictureError(file.name, facts.refused, facts.problem)
@@ -98,7 +108,7 @@ def decode(file: PictureFile, reduction: int = 1) -> Image.Image:
         raise damaged(file.name, f"{type(error).__name__}: {error}") from error
     if image.size != jpeg.reduced_size(facts.width, facts.height, reduction):
         raise RuntimeError(f"{file.name}: {facts} came out as {image.size} at 1/{reduction}")
-    return image if facts.orientation == 1 else image.transpose(UPRIGHT[facts.orientation])
+    return image
 
 
 def _read(path: Path, name: str) -> bytes:

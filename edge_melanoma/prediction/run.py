@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from edge_melanoma.errors import DataError
 from edge_melanoma.parallel import usable_cores
 from edge_melanoma.prediction.given import Given
-from edge_melanoma.predictor import Look, Prediction, Predictor
+from edge_melanoma.runtime.predictor import Look, Prediction, Predictor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -17,7 +17,7 @@ from edge_melanoma.bundle import open_bundle
 from edge_melanoma.data.synth import SynthRecipe
 from edge_melanoma.data.synth.dataset import picture_of
 from edge_melanoma.data.synth.latents import case_of
-from edge_melanoma.predictor import Predictor
+from edge_melanoma.runtime import Predictor
 
 SEED = 22
 DRAWN_LESIONS, TINTED = 60, 180

@@ -1,4 +1,4 @@
-"""The one door to LiteRT: which engine this machine has, and a model that runs in it.
+"""Which engine this machine has, and a model that runs in it.
 
     model = Model(bundle.model, threads=4)
     logits = model.logits(tensors)          # uint8 [n,H,W,3] -> float32 [n,classes]
@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_melanoma.bundle.tensors import TensorFacts, ends
-from edge_melanoma.engines import ENGINES, install_command
 from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, MissingExtraError, RecipeError
 from edge_melanoma.machine import installed
 from edge_melanoma.native_log import without_notes
 from edge_melanoma.parallel import usable_cores
+from edge_melanoma.runtime.engines import ENGINES, install_command
 from edge_melanoma.tflite.model import read_model
 
-MOST_THREADS = 4  # unless asked for more: small networks gain nothing beyond
+MOST_UNTRIED_THREADS = 4  # small networks gain little beyond
 _ROUTINE = re.compile(rb"INFO: (Created|Initialized) TensorFlow Lite")
 
 
@@ -79,6 +79,11 @@ def engine() -> Engine:
     raise NoEngineError(f"running a model needs an engine, and none works here{found}: {install_command()}")
 
 
+def usual_threads() -> int:
+    """How many threads a model gets where nobody says and nothing was tried (`threads.py` tries)."""
+    return min(MOST_UNTRIED_THREADS, usable_cores())
+
+
 class Model:
     """A .tflite in the engine of this machine: allocated once, one picture at a time."""
 
@@ -87,7 +92,7 @@ class Model:
             raise RecipeError(f"{threads} threads; 1 or more are needed")
         self.input, self.output = ends(read_model(model, name=name))
         self.name, self.engine = name, engine()
-        self.threads = threads or min(MOST_THREADS, usable_cores())
+        self.threads = threads or usual_threads()
         self._bytes = model  # the engine reads from it as long as it lives
         self._pixels = self.input.pixels()
         # TensorFlow's own interpreter warns that it will be deleted, each time

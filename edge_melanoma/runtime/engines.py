@@ -23,6 +23,7 @@ class EngineKind:
     module: str  # that has its Interpreter
     slow: str | None = None  # what it costs, where a faster one exists
     needs_numpy_1: bool = False
+    rounds_twice: bool = False  # int8: its outputs lie some levels from what every other engine gives
 
     @property
     def version(self) -> str | None:
@@ -48,8 +49,20 @@ class EngineKind:
 # the fastest first; an installed TensorFlow brings one more, which `runtime` takes where none of these works
 ENGINES = (
     EngineKind(name="ai-edge-litert", module="ai_edge_litert.interpreter"),
-    EngineKind(name="tflite-runtime", module="tflite_runtime.interpreter", slow=SLOW, needs_numpy_1=True),
+    EngineKind(
+        name="tflite-runtime",
+        module="tflite_runtime.interpreter",
+        slow=SLOW,
+        needs_numpy_1=True,
+        rounds_twice=True,
+    ),
 )
+_TENSORFLOW = EngineKind(name="tensorflow", module="tensorflow")
+
+
+def kind_of(name: str) -> EngineKind:
+    """What is known of the engine of this name."""
+    return next(kind for kind in (*ENGINES, _TENSORFLOW) if kind.name == name)
 
 
 def only_slow_engines() -> bool:

@@ -22,7 +22,7 @@ from edge_melanoma.capture import CaptureGate, Reason, measure
 from edge_melanoma.decision import Decision
 from edge_melanoma.picture import decode, open_picture
 from edge_melanoma.preprocess import PreprocessContract
-from edge_melanoma.runtime import Model
+from edge_melanoma.runtime.door import Model
 
 BETWEEN = Reason(code="between", words="the probability lies between the thresholds of low and refer")
 
