@@ -222,7 +222,6 @@ def test_a_picture_or_names_on_standard_input_are_the_same_as_arguments(folder):
 @pytest.mark.parametrize(
     ("argv", "code", "says"),
     [
-        (["x.jpg"], 2, "--model BUNDLE names one"),
         (["x.jpg", "--model", "no.tflite"], 4, "no.tflite: cannot be read"),
         (["x.jpg", "--model", str(TINY / "tiny_int8.tflite")], 4, "is a plain .tflite"),
         (["x.jpg", "--model", str(BUNDLE), "--json", "--csv"], 2, "one form of output at a time"),

@@ -135,7 +135,8 @@ def test_a_held_out_centre_is_the_test_part_and_its_lesions_are_nowhere_else(tmp
     rest = found.filter(pl.col("split").is_not_null() & (pl.col("split") != "test"))
     assert not set(rest["lesion_id"]) & set(test["lesion_id"])
     left_out = found.filter(pl.col("split").is_null())
-    assert left_out.height > 0 and set(left_out["lesion_id"]) <= set(test["lesion_id"])
+    assert left_out.height > 0
+    assert set(left_out["lesion_id"]) <= set(test["lesion_id"])
     assert parts_of(found.filter(pl.col("split").is_not_null()), "lesion_id") == 1
     shares = rest["split"].value_counts(normalize=True).sort("split")["proportion"].to_list()
     assert shares == pytest.approx([0.05 / 0.85, 0.70 / 0.85, 0.10 / 0.85], abs=0.01)

@@ -50,8 +50,9 @@ def _figures(one: Mapping[str, Any]) -> Iterator[Row]:
         yield _NAMES.get(name, name), estimate(item, "value")
     for _, item in _items(one.get("by_lesion")):
         yield "AUC by lesion", estimate(item, "value")
-    if isinstance(item := one.get("histology_confirmed_auc"), Mapping):
-        yield "AUC where histology confirmed", estimate(item, "value")
+    confirmed = one.get("histology_confirmed_auc")
+    if isinstance(confirmed, Mapping):
+        yield "AUC where histology confirmed", estimate(confirmed, "value")
     for name, item in _items(one.get("no_pixel_auc")):
         yield f"AUC without a pixel, from {name}", estimate(item, "value")
 

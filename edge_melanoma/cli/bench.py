@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def bench(
     artefacts: Annotated[
-        list[Path], typer.Argument(metavar="BUNDLE|TFLITE...", help="Bundles, or any .tflite of a classifier.")
+        list[Path],
+        typer.Argument(
+            metavar="BUNDLE|TFLITE...",
+            help="Bundles, reference or reference-small of the package, or any .tflite of a classifier.",
+        ),
     ],
     seconds: Annotated[float, typer.Option(metavar="S", help="Least length of each run of a model.")] = 10,
     repeats: Annotated[int, typer.Option(metavar="N", help="Runs of each; they have to agree within 5 %.")] = 3,
@@ -68,8 +72,10 @@ def bench(
     from edge_melanoma.benchmarks.device.result import KIND
     from edge_melanoma.benchmarks.device.run import BenchRecipe
     from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
+    from edge_melanoma.models import find_bundle
     from edge_melanoma.output import check_vacant
 
+    artefacts = [find_bundle(named) for named in artefacts]
     recipe = BenchRecipe(seconds=seconds, repeats=repeats, threads=threads, sweep=sweep)
     if out is not None:
         check_vacant(out, kind=KIND, force=force)

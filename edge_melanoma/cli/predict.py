@@ -31,7 +31,15 @@ def predict(
             metavar="PICTURE...", help="Files, folders, patterns; - is a picture, or names of some, on standard input."
         ),
     ],
-    model: Annotated[Path | None, typer.Option("--model", "-m", metavar="BUNDLE", help="The bundle to ask.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            *("--model", "-m"),
+            metavar="BUNDLE",
+            help="The bundle to ask: a file, or reference or reference-small of the package.",
+            show_default="reference",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each picture.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a column for each class.")] = False,
     threads: Annotated[
@@ -46,15 +54,14 @@ def predict(
     Ends with code 3 where a picture could not be judged; the others are judged all the same.
     """
     from edge_melanoma.bundle import open_bundle
+    from edge_melanoma.models import find_bundle
     from edge_melanoma.prediction import find_pictures, run
     from edge_melanoma.runtime import Predictor
     from edge_melanoma.runtime.first_meeting import meet
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv: one form of output at a time")
-    if model is None:
-        raise RecipeError("no model: --model BUNDLE names one; `edge-melanoma convert` writes bundles")
-    bundle = open_bundle(model)
+    bundle = open_bundle(find_bundle(model))
     given = find_pictures(pictures, standard_input=_standard_input)
     met = meet(bundle)
     predictor = Predictor(bundle, threads=threads or met.threads)

@@ -18,7 +18,10 @@ WORST_FIRST = (4, 5, 6, 3, 2)  # of exit codes: broken, no engine, other outputs
 
 
 def verify(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="What `edge-melanoma convert` wrote.")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(metavar="BUNDLE...", help="What `edge-melanoma convert` wrote, or reference, reference-small."),
+    ],
     timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="For the golden pictures of one.")] = 120,
     as_json: Json = False,
 ) -> None:
@@ -28,9 +31,10 @@ def verify(
     """
     from edge_melanoma.bundle.verify import verify as examine
     from edge_melanoma.cli.console import print_json
+    from edge_melanoma.models import find_bundle
 
     found = []
-    for path in bundles:
+    for path in map(find_bundle, bundles):
         found.append(examine(path, timeout_s=timeout))
         if not as_json:
             _print(found[-1])

@@ -1,0 +1,90 @@
+"""The models of the package: found by name, small enough, honest about their origin, and equal to their cards."""
+
+import subprocess
+import sys
+
+import pytest
+
+from edge_melanoma import models
+from edge_melanoma.bundle import open_bundle
+from edge_melanoma.bundle.verify import verify
+from edge_melanoma.errors import ArtifactError, RecipeError
+from edge_melanoma.models import NAMES, find_bundle, shipped
+
+MOST_BYTES = {"reference": 4_000_000, "reference-small": 1_000_000}
+
+
+@pytest.fixture
+def without(tmp_path, monkeypatch):
+    """An installation without models."""
+    monkeypatch.setattr(models, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_nobody_named_is_the_first_that_is_there(without):
+    (without / "reference-small.tflite").touch()
+    assert find_bundle(None) == without / "reference-small.tflite"
+    (without / "reference.tflite").touch()
+    assert find_bundle(None) == without / "reference.tflite"
+    assert find_bundle("reference-small") == without / "reference-small.tflite"
+
+
+def test_a_path_is_a_path_also_where_it_is_called_like_a_model(without, tmp_path, monkeypatch):
+    assert str(find_bundle("some/model.tflite")) == "some/model.tflite"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here" / "reference").touch()
+    assert str(find_bundle("reference")) == "reference"
+
+
+def test_without_models_the_error_says_what_to_give(without):
+    with pytest.raises(RecipeError, match="no model: this installation came without any; --model BUNDLE"):
+        find_bundle(None)
+    with pytest.raises(ArtifactError, match="reference-small: is not in this installation"):
+        find_bundle("reference-small")
+
+
+@pytest.fixture(params=NAMES)
+def bundle(request):
+    if request.param not in shipped():
+        pytest.skip(f"{request.param} is not in this checkout; make reference HAM=… makes it")
+    return open_bundle(shipped()[request.param]), request.param
+
+
+def test_it_is_as_small_as_it_is_said_to_be(bundle):
+    found, name = bundle
+    assert found.size_bytes <= MOST_BYTES[name]
+    assert found.manifest.model.format == "int8"
+
+
+def test_it_says_that_it_is_non_commercial_and_no_medical_device(bundle):
+    manifest = bundle[0].manifest
+    assert not manifest.licence.commercial
+    assert any("NC" in text for text in manifest.licence.data)
+    assert manifest.licence.model == "CC-BY-NC-4.0"
+    assert not manifest.data.synthetic
+    assert not manifest.gate.not_met
+
+
+def test_it_holds_here(bundle):
+    assert verify(shipped()[bundle[1]]).passed
+
+
+def test_it_carries_out_of_fold_figures_with_groups_and_the_baseline_without_a_pixel(bundle):
+    told = bundle[0].manifest.metrics["evaluations"]
+    out_of_fold = next(one for one in told if one["split"] == "oof")
+    assert out_of_fold["models"] == 5
+    assert out_of_fold["pictures"] > 10_000
+    assert {group["attribute"] for group in out_of_fold["subgroups"]} >= {"age", "sex", "site", "place"}
+    assert out_of_fold["no_pixel_auc"]
+    assert any(one["held_out_centres"] for one in told)
+
+
+def test_the_card_beside_it_is_of_this_bundle(bundle):
+    found, name = bundle
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_melanoma", "show", name, "--markdown"], capture_output=True, check=True
+    )
+    card = found.path.with_suffix(".md").read_bytes()
+    assert done.stdout == card
+    assert found.sha256.encode() in card
