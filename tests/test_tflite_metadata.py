@@ -277,6 +277,21 @@ def test_metadata_change_nothing_else_in_a_model(writer, converted):
 
 
 @writes
+def test_equal_lists_of_numbers_are_written_once(writer, converted):
+    tables = writer.generated_schema()
+    tree = tables.ModelT.InitFromPackedBuf(converted)
+    tensors = tree.subgraphs[0].tensors
+    zeros = np.zeros(5000, np.int64)
+    sizes = []
+    for place in (0, 1):  # the second tensor with such a list costs next to nothing
+        tensors[place].quantization.zeroPoint = zeros.copy()
+        sizes.append(len(writer.repacked(tree, size=len(converted))))
+    assert sizes[1] - sizes[0] < 0.01 * zeros.nbytes
+    other = tables.ModelT.InitFromPackedBuf(writer.repacked(tree, size=len(converted)))
+    assert all(np.array_equal(other.subgraphs[0].tensors[place].quantization.zeroPoint, zeros) for place in (0, 1))
+
+
+@writes
 def test_the_same_model_and_metadata_give_the_same_bytes_and_later_metadata_take_their_place(writer, converted):
     metadata = writer.metadata_bytes(FACTS)
     model = writer.with_metadata(converted, metadata)
