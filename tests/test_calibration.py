@@ -154,6 +154,23 @@ def test_a_prevalence_of_deployment_moves_probabilities_and_no_decision() -> Non
     assert rare.probability(logits).mean() < here.probability(logits).mean() / 3
 
 
+def test_a_balanced_mix_ranks_as_training_left_it_and_a_found_one_by_what_is_frequent_here() -> None:
+    table = made_up.index_table(3000)
+    predictions = made_up.predict(table, task("dx7"))
+    logits = predictions.select(pl.selectors.starts_with("logit_")).to_numpy().astype(np.float64)
+    mel = task("dx7").classes.index("mel")
+    others = np.delete(logits, mel, axis=1)
+    balanced, found = (fitted(table, predictions, "dx7", class_mix=mix) for mix in ("balanced", "found"))
+    temperature = balanced.temperature.value
+    plain = logits[:, mel] / temperature - np.log(np.exp(others / temperature).sum(axis=1))
+    assert (np.argsort(balanced.log_odds(logits), kind="stable") == np.argsort(plain, kind="stable")).mean() > 0.99
+    assert (np.argsort(found.log_odds(logits), kind="stable") == np.argsort(plain, kind="stable")).mean() < 0.5
+    for rule in (balanced, found):
+        assert rule.prior_deploy == pytest.approx(rule.fitted_on["positives"] / rule.fitted_on["rows"], rel=0.02)
+    negatives = np.delete(balanced.shares_deploy, mel)
+    np.testing.assert_allclose(negatives, negatives[0])
+
+
 def test_the_calibration_part_must_be_there_and_large_enough() -> None:
     table = made_up.index_table(600)
     predictions = made_up.predict(table, task("mel"))

@@ -30,7 +30,7 @@ $(R)/reference-folds/fold4/$(WEIGHTS): $(SPLIT)
 $(R)/reference-small-folds/fold4/$(WEIGHTS): $(R)/reference-folds/fold4/$(WEIGHTS)
 	$(TOOL) train reference-small --data $(R)/split --folds 5 --out $(R)/reference-small-folds --resume $(SMALL_OPTIONS) --set 'teacher.runs=["$(R)/reference-folds"]'
 $(R)/%-oof/metrics.json: $(R)/%-folds/fold4/$(WEIGHTS)
-	$(TOOL) evaluate $(R)/$*-folds --data $(R)/split --split oof --out $(@D) --force
+	$(TOOL) evaluate $(R)/$*-folds --data $(R)/split --class-mix balanced --split oof --out $(@D) --force
 
 # The model that ships.
 $(R)/reference/$(WEIGHTS): $(SPLIT)
@@ -46,9 +46,9 @@ $(R)/reference-small-no-%/$(WEIGHTS): $(R)/reference-no-%/$(WEIGHTS)
 
 define OF_ONE
 $(R)/$(1)/decision.json: $(R)/$(1)/$(WEIGHTS)
-	$(TOOL) evaluate $(R)/$(1) --data $(R)/split --split test --force
+	$(TOOL) evaluate $(R)/$(1) --data $(R)/split --class-mix balanced --split test --force
 $(R)/$(1)-on-%/metrics.json: $(R)/$(1)-no-%/$(WEIGHTS)
-	$(TOOL) evaluate $(R)/$(1)-no-$$* --data $(R)/split-no-$$* --split test --out $$(@D) --force
+	$(TOOL) evaluate $(R)/$(1)-no-$$* --data $(R)/split-no-$$* --class-mix balanced --split test --out $$(@D) --force
 $(R)/$(1).tflite: $(R)/$(1)/decision.json $(R)/$(1)-oof/metrics.json $(HELD_OUT:%=$(R)/$(1)-on-%/metrics.json)
 	$(TOOL) convert $(R)/$(1) --int8 --out $$@ --force --evaluation $(R)/$(1)-oof $(HELD_OUT:%=--evaluation $(R)/$(1)-on-%)
 $(MODELS)/$(1).md: $(R)/$(1).tflite

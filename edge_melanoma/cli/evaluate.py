@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -30,6 +30,9 @@ def evaluate(
         float | None,
         typer.Option(help="Share of positives where the model will be used.", show_default="the calibration part's"),
     ] = None,
+    class_mix: Annotated[
+        str, typer.Option(metavar="found|balanced", help="The other classes there: as found here, or as in training.")
+    ] = "found",
     allow_few: Annotated[
         bool, typer.Option("--allow-few", help="Choose thresholds on fewer than 10 positives.")
     ] = False,
@@ -59,6 +62,7 @@ def evaluate(
         refer_sensitivity=sensitivity,
         low_sensitivity=low_sensitivity,
         prior_deploy=prevalence,
+        class_mix=cast(Any, class_mix),  # the recipe refuses other words
         allow_few=allow_few,
         rounds=rounds,
         seed=seed,
