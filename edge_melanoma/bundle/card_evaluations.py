@@ -46,7 +46,8 @@ def _title(one: Mapping[str, Any]) -> str:
 
 def _figures(one: Mapping[str, Any]) -> Iterator[Row]:
     yield "pictures", f"{plain(one.get('pictures'))}, {plain(one.get('positives'))} of them positive"
-    for name, item in _items(one.get("figures")):
+    known = list(_NAMES)
+    for name, item in sorted(_items(one.get("figures")), key=lambda pair: (*known, pair[0]).index(pair[0])):
         yield _NAMES.get(name, name), estimate(item, "value")
     for _, item in _items(one.get("by_lesion")):
         yield "AUC by lesion", estimate(item, "value")
