@@ -67,6 +67,8 @@ def test_the_screen_shows_what_python_decides_and_its_decoder_is_pillows(steps):
     assert facts["tests"] >= 13
     assert int(facts["golden JPEGs and reductions that Robolectric's Skia decodes to Pillow's bytes"]) >= 75
     assert int(facts["refused golden pictures that get their sentence"]) >= 30
+    assert int(facts["windows, fonts, languages and states in which all can be read"]) >= 58
+    assert int(facts["languages and states in which a screen reader finds a name for everything"]) >= 16
 
 
 @pytest.mark.android
@@ -208,3 +210,33 @@ def test_stored_entries_begin_at_their_multiple_whatever_stands_before_them(tool
             entry.extra = apk._alignment(out.start_dir, entry.filename, apk.PAGE)
             out.writestr(entry, b"content")
         assert apk.entries(path)[1].begins_at % apk.PAGE == 0
+
+
+def test_every_text_stands_out_from_its_ground_by_day_and_by_night():
+    grounds = {
+        "text": ("ground", "panel"),
+        "text_quiet": ("ground", "panel"),
+        "on_accent": ("accent",),
+        "accent": ("panel",),
+        "notice_text": ("notice_ground",),
+        "low": ("panel",),
+        "uncertain": ("panel",),
+        "refer": ("panel",),
+    }
+    for folder in ("values", "values-night"):
+        text = (SOURCES / "res" / folder / "colors.xml").read_text(encoding="utf-8")
+        colours = dict(re.findall(r'name="(\w+)">#(\w{6})<', text))
+        for name, ground in ((name, ground) for name, all_grounds in grounds.items() for ground in all_grounds):
+            assert contrast(colours[name], colours[ground]) >= 4.5, (folder, name, ground)
+
+
+def contrast(one, other):
+    """The contrast ratio of two colours by WCAG 2.1."""
+
+    def luminance(colour):
+        shares = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+        return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)

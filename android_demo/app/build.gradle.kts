@@ -49,7 +49,6 @@ android {
 }
 
 kotlin {
-    jvmToolchain(17)
     compilerOptions { jvmTarget.set(org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_1_8) }
 }
 

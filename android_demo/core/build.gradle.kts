@@ -4,7 +4,6 @@ plugins {
 }
 
 kotlin {
-    jvmToolchain(17)
     compilerOptions {
         jvmTarget.set(org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_1_8)
         // Java's library as Android 8 has it: nothing newer can slip in

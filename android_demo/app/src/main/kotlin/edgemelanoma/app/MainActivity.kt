@@ -16,6 +16,7 @@ import android.window.OnBackInvokedDispatcher
 import edgemelanoma.app.page.CardPage
 import edgemelanoma.app.page.LatencyPage
 import edgemelanoma.app.page.PicturePage
+import edgemelanoma.app.page.bringIntoSight
 import edgemelanoma.app.page.part
 import edgemelanoma.app.page.visible
 import edgemelanoma.app.picture.CaptureProvider
@@ -35,6 +36,7 @@ private const val SAVE = 3
 class MainActivity : Activity() {
     private lateinit var session: Session
     private var shownPage: Page? = null
+    private var shownNews: Int? = null
     private var onBack: OnBackInvokedCallback? = null
 
     override fun onCreate(savedInstanceState: Bundle?) {
@@ -93,6 +95,27 @@ class MainActivity : Activity() {
             Page.LATENCY -> LatencyPage(page, session).show()
         }
         keepPrivate()
+        val found = news()
+        if (found != shownNews && found != null) part<ScrollView>(R.id.scroll).bringIntoSight(part(found))
+        shownNews = found
+    }
+
+    /** What is to be seen at once when it comes, wherever the button for it was scrolled to. */
+    private fun news(): Int? {
+        val (judging, timing) = session.judging to session.timing
+        return when (session.page) {
+            Page.CARD -> null
+            Page.PICTURE -> when {
+                session.opening is Opening.Refused || judging is Judging.Refused -> R.id.trouble
+                judging is Judging.Answered -> R.id.result
+                else -> null
+            }
+            Page.LATENCY -> when {
+                timing is Timing.Nothing && timing.words == null -> null
+                timing is Timing.Done && timing.words == null -> R.id.rows
+                else -> R.id.latency_progress
+            }
+        }
     }
 
     private fun showNotice() {
@@ -122,7 +145,7 @@ class MainActivity : Activity() {
             Page.LATENCY -> R.layout.page_latency
         }
         layoutInflater.inflate(layout, into)
-        part<ScrollView>(R.id.scroll).scrollTo(0, 0)
+        part<ScrollView>(R.id.scroll).bringIntoSight(into)
         listenToBack(page != Page.PICTURE)
         if (page == Page.PICTURE) {
             onClick(R.id.take) { if (session.opening is Opening.Refused) tryAgain() else take() }

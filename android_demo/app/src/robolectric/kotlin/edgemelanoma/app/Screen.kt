@@ -9,8 +9,10 @@ import android.os.Looper
 import android.view.View
 import android.widget.Button
 import android.widget.TextView
+import edgemelanoma.core.decision.Decision
 import org.junit.Assert.assertTrue
 import org.robolectric.Robolectric
+import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import java.io.InputStream
@@ -79,6 +81,19 @@ class Screen : AutoCloseable {
         return Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888).also { view.draw(Canvas(it)) }
     }
 
+    /** Chooses a picture that Python decides on so. */
+    fun judge(decision: Decision) {
+        val name = predictions().first { it.text("decision") == decision.word }.text("picture")
+        pick { given("expectations").resolve("pictures/$name").inputStream() }
+    }
+
+    /** Keeps the window as a PNG, to be looked at. */
+    fun save(name: String) {
+        given("screens").mkdirs()
+        val file = given("screens").resolve("$name.png")
+        file.outputStream().use { picture().compress(Bitmap.CompressFormat.PNG, 100, it) }
+    }
+
     override fun close() {
         controller.pause().stop().destroy()
         shadowOf(Looper.getMainLooper()).idle()
@@ -92,4 +107,11 @@ fun onScreen(act: Screen.() -> Unit) = Screen().use { it.opened().act() }
 fun onReadyScreen(act: Screen.() -> Unit) = onScreen {
     assertTrue(text(R.id.trouble_words), session.opening is Opening.Done)
     act()
+}
+
+/** The same in a window, a language and a font of a test's choice. */
+fun onReadyScreen(qualifiers: String, fontScale: Float = 1f, act: Screen.() -> Unit) {
+    RuntimeEnvironment.setQualifiers("$qualifiers-xhdpi")
+    RuntimeEnvironment.setFontScale(fontScale)
+    onReadyScreen(act)
 }

@@ -36,7 +36,7 @@ class CardPage(root: View) {
         gate(manifest.json.obj("gate"))
         data(manifest)
         rows.heading(R.string.card_identity)
-        rows.row(R.string.card_sha256, bundle.sha256)
+        rows.rowToCopy(resources.getString(R.string.card_sha256, bundle.sha256))
     }
 
     private fun thresholds(manifest: Manifest) {

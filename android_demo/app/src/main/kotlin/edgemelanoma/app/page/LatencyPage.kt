@@ -24,7 +24,7 @@ class LatencyPage(private val root: View, private val session: Session) {
         }
         root.part<TextView>(R.id.latency_progress).apply {
             visible = said != null
-            text = said
+            say(said)
         }
         root.part<View>(R.id.measure).visible = timing !is Timing.Running
         root.part<View>(R.id.stop).visible = timing is Timing.Running

@@ -3,6 +3,7 @@ package edgemelanoma.app.page
 import android.view.View
 import android.widget.Button
 import android.widget.ImageView
+import android.widget.LinearLayout
 import android.widget.TextView
 import edgemelanoma.app.Judging
 import edgemelanoma.app.Opening
@@ -11,6 +12,8 @@ import edgemelanoma.app.Session
 import edgemelanoma.app.model.Ready
 import edgemelanoma.app.picture.Decoding
 import edgemelanoma.core.capture.Reason
+
+private const val ROOM_FOR_WORD_DP = 200
 
 /** The page that takes a picture and shows what the model makes of it. */
 class PicturePage(private val root: View, private val session: Session) {
@@ -24,8 +27,10 @@ class PicturePage(private val root: View, private val session: Session) {
         val ready = (opening as? Opening.Done)?.ready
         showChecks(ready)
         val answer = session.judging as? Judging.Answered
-        root.part<View>(R.id.result).visible = answer != null && ready != null
+        // filled before it is shown, and announced after that: a screen reader hears of what changes in sight
         if (answer != null && ready != null) showAnswer(answer, ready)
+        root.part<View>(R.id.result).visible = answer != null && ready != null
+        announce(answer)
         for (act in listOf(R.id.take, R.id.pick, R.id.show_latency)) {
             root.part<Button>(act).isEnabled = ready != null && !session.busy
         }
@@ -45,7 +50,7 @@ class PicturePage(private val root: View, private val session: Session) {
             else -> null
         }
         root.part<View>(R.id.progress).visible = words != null
-        root.part<TextView>(R.id.progress_words).text = words
+        root.part<TextView>(R.id.progress_words).say(words)
     }
 
     private fun showTrouble(opening: Opening) {
@@ -57,7 +62,7 @@ class PicturePage(private val root: View, private val session: Session) {
             else -> (session.judging as? Judging.Refused)?.let { resources.getString(it.words) }
         }
         root.part<View>(R.id.trouble).visible = words != null
-        root.part<TextView>(R.id.trouble_words).text = words
+        root.part<TextView>(R.id.trouble_words).say(words)
     }
 
     private fun showChecks(ready: Ready?) {
@@ -81,15 +86,14 @@ class PicturePage(private val root: View, private val session: Session) {
         val prediction = answer.prediction
         val rule = ready.bundle.manifest.rule
         val shown = Shown.of(prediction.decision)
-        root.part<ImageView>(R.id.decision_shape).apply {
-            setImageResource(shown.shape)
-            contentDescription = resources.getString(shown.description)
-        }
+        root.part<ImageView>(R.id.decision_shape).setImageResource(shown.shape)
+        root.part<LinearLayout>(R.id.decision_row).orientation =
+            if (isNarrow()) LinearLayout.VERTICAL else LinearLayout.HORIZONTAL
         root.part<TextView>(R.id.decision_word).apply {
-            setText(shown.word)
+            say(resources.getString(shown.word))
             setTextColor(context.getColor(shown.colour))
         }
-        root.part<TextView>(R.id.decision_meaning).setText(shown.meaning)
+        root.part<TextView>(R.id.decision_meaning).say(resources.getString(shown.meaning))
         root.part<View>(R.id.reasons_heading).visible = prediction.reasons.isNotEmpty()
         root.part<TextView>(R.id.reasons).apply {
             visible = prediction.reasons.isNotEmpty()
@@ -110,5 +114,19 @@ class PicturePage(private val root: View, private val session: Session) {
             )
         }
         root.part<ImageView>(R.id.seen).setImageBitmap(answer.seen)
+    }
+
+    /** Lets a screen reader say a decision, once: it hears of this description when it changes, and of nothing else. */
+    private fun announce(answer: Judging.Answered?) {
+        root.part<View>(R.id.decision_word).contentDescription = answer?.let {
+            val shown = Shown.of(it.prediction.decision)
+            "${resources.getString(shown.word)}. ${resources.getString(shown.meaning)}"
+        }
+    }
+
+    /** Is there no room for the longest word of a decision beside its shape? */
+    private fun isNarrow(): Boolean {
+        val configuration = resources.configuration
+        return configuration.screenWidthDp < ROOM_FOR_WORD_DP * configuration.fontScale
     }
 }

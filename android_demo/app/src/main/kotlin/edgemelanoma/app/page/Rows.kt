@@ -1,8 +1,10 @@
 package edgemelanoma.app.page
 
+import android.graphics.Rect
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup
+import android.widget.ScrollView
 import android.widget.TextView
 import edgemelanoma.app.R
 
@@ -22,6 +24,8 @@ class Rows(private val into: ViewGroup) {
 
     fun row(words: String) = add(R.layout.row_words, words)
 
+    fun rowToCopy(words: String) = add(R.layout.row_to_copy, words)
+
     private fun add(layout: Int, words: String) {
         val view = inflater.inflate(layout, into, false) as TextView
         view.text = words
@@ -39,3 +43,23 @@ internal var View.visible: Boolean
     set(value) {
         visibility = if (value) View.VISIBLE else View.GONE
     }
+
+/** Sets words, where they are others: a screen reader reads a live one again each time that it is set. */
+internal fun TextView.say(words: CharSequence?) {
+    if (text.toString() != words?.toString().orEmpty()) text = words
+}
+
+/** Scrolls to a view as soon as it has its place; Android itself scrolls to what has the focus, often a button. */
+internal fun ScrollView.bringIntoSight(wanted: View) {
+    val scroll = this
+    addOnLayoutChangeListener(object : View.OnLayoutChangeListener {
+        override fun onLayoutChange(v: View, l: Int, t: Int, r: Int, b: Int, ol: Int, ot: Int, or: Int, ob: Int) {
+            scroll.removeOnLayoutChangeListener(this)
+            if (!wanted.isAttachedToWindow) return
+            val place = Rect()
+            scroll.offsetDescendantRectToMyCoords(wanted, place)
+            scroll.scrollTo(0, place.top - (wanted.layoutParams as ViewGroup.MarginLayoutParams).topMargin)
+        }
+    })
+    requestLayout()
+}

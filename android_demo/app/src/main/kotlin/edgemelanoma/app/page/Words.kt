@@ -52,17 +52,11 @@ fun words(reason: Reason): Int = when (reason) {
     Reason.BETWEEN -> R.string.reason_between
 }
 
-/** How a decision is shown: a word, a sentence, a shape with its description, and last a colour. */
-enum class Shown(val word: Int, val meaning: Int, val shape: Int, val description: Int, val colour: Int) {
-    LOW(R.string.low, R.string.low_meaning, R.drawable.low, R.string.decision_shape_low, R.color.low),
-    UNCERTAIN(
-        R.string.uncertain,
-        R.string.uncertain_meaning,
-        R.drawable.uncertain,
-        R.string.decision_shape_uncertain,
-        R.color.uncertain,
-    ),
-    REFER(R.string.refer, R.string.refer_meaning, R.drawable.refer, R.string.decision_shape_refer, R.color.refer),
+/** How a decision is shown: a word, a sentence, a shape, and last a colour. */
+enum class Shown(val word: Int, val meaning: Int, val shape: Int, val colour: Int) {
+    LOW(R.string.low, R.string.low_meaning, R.drawable.low, R.color.low),
+    UNCERTAIN(R.string.uncertain, R.string.uncertain_meaning, R.drawable.uncertain, R.color.uncertain),
+    REFER(R.string.refer, R.string.refer_meaning, R.drawable.refer, R.color.refer),
     ;
 
     companion object {
