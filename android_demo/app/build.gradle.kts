@@ -4,7 +4,9 @@ plugins {
 }
 
 // The one place that the model comes from, here and in tooling/: -Pbundle=PATH puts another one in.
-val bundle = providers.gradleProperty("bundle").orElse("../tests/golden/tiny/tiny_bundle.tflite")
+// Else the package's model, and where that is not there the tiny one, which tells reddish from bluish and nothing else.
+val shipped = listOf("../edge_melanoma/models/reference.tflite", "../tests/golden/tiny/tiny_bundle.tflite")
+val bundle = providers.gradleProperty("bundle").orElse(shipped.first { rootDir.resolve(it).isFile })
 
 val copyBundle by tasks.registering(Copy::class) {
     from(bundle.map { rootDir.resolve(it) })

@@ -21,7 +21,7 @@ from .core import EXPECTATIONS, core
 from .expectations import write_expectations
 from .fetch import fetch, missing
 from .parts import ALL_PARTS
-from .places import BUILT, TINY_BUNDLE
+from .places import BUILT, DEFAULT_BUNDLE
 from .recovered import recovered
 from .report import StepReport, write_reports
 from .sizes import sizes
@@ -64,7 +64,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the steps in their order; 0 when all passed, 5 when a part is missing, 6 when one did not pass."""
     parser = argparse.ArgumentParser(prog="python -m tooling", description=__doc__)
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"{', '.join(STEPS)}; default: {' '.join(DEFAULT)}")
-    parser.add_argument("--bundle", type=Path, default=TINY_BUNDLE, help="the bundle to prove (default: the tiny one)")
+    parser.add_argument(
+        "--bundle", type=Path, default=DEFAULT_BUNDLE, help="the bundle to prove (default: the package's reference)"
+    )
     parser.add_argument("--report", type=Path, default=REPORT, help="where the JSON of all steps goes")
     options = parser.parse_args(argv)
     unknown = [step for step in options.steps if step not in STEPS]

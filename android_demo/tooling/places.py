@@ -8,6 +8,8 @@ DEMO = Path(__file__).resolve().parents[1]
 PROJECT = DEMO.parent
 GOLDEN = PROJECT / "tests" / "golden"
 TINY_BUNDLE = GOLDEN / "tiny" / "tiny_bundle.tflite"
+REFERENCE_BUNDLE = PROJECT / "edge_melanoma" / "models" / "reference.tflite"  # the package also goes without it
+DEFAULT_BUNDLE = REFERENCE_BUNDLE if REFERENCE_BUNDLE.is_file() else TINY_BUNDLE
 CORE, APP = DEMO / "core", DEMO / "app"
 BUILT = DEMO / "build" / "make"  # beside Gradle's own build folders, and never committed
 
