@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from edge_melanoma.evaluation import drawings
 from edge_melanoma.evaluation.result import Evaluation
-from edge_melanoma.evaluation.subgroups import FEWEST, TITLES, Subgroup
+from edge_melanoma.evaluation.subgroups import ESTIMATED_TONE, FEWEST, TITLES, Subgroup
+from edge_melanoma.evaluation.tone import REMARK as ABOUT_TONE
 from edge_melanoma.metrics import Estimate, Rate
 from edge_melanoma.report import Cell, Page
 
@@ -29,6 +30,12 @@ def add_subgroups(page: Page, evaluation: Evaluation) -> None:
         page.paragraph(
             f"Confirmed by histology only: AUC {evaluation.histology}. Nevi that were merely followed up are easy and "
             "flatter every other figure on this page; this one is nearer to what a clinic sees."
+        )
+    if any(group.attribute == ESTIMATED_TONE for group in evaluation.subgroups):
+        page.paragraph(
+            f"{ABOUT_TONE[:1].upper()}{ABOUT_TONE[1:]}. Each class is one of ITA = atan2(L* − 50, b*), median over the "
+            "skin along the border: above 55° very light, 41° light, 28° intermediate, 10° tan, −30° brown, else dark. "
+            "`not told`: too little skin is seen, or it looks bluer than any skin is."
         )
     _add_forests(page, evaluation)
     rows: list[list[Cell]] = [

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_melanoma.data.index import Index
 from edge_melanoma.data.tensors import make_cache
+from edge_melanoma.evaluation.tone import with_estimated_tone
 from edge_melanoma.labels import Task
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.preprocess import PreprocessContract
@@ -25,17 +26,21 @@ def predict_rows(
     index: Index,
     rows: pl.DataFrame,
     *,
+    tones: bool = False,
     workers: int | None = None,
     on_progress: OnProgress = silent,
 ) -> pl.DataFrame:
-    """The prediction table of these rows of the index."""
+    """The prediction table of these rows of the index; `tones`: with the skin's tone, where the index lacks it."""
     hashes = rows["sha256"].fill_null("").to_list()
     cache = make_cache(index.pictures(rows), hashes, contract, "memory", workers=workers, on_progress=on_progress)
     try:
-        logits = forward(cache.open())
+        tensors = cache.open()
+        found = prediction_table(rows, forward(tensors), task)
+        # all rows or none, so that the tables of several models have the same columns
+        lacking = tones and index.table["ita"].null_count() > 0
+        return with_estimated_tone(found, tensors, contract) if lacking else found
     finally:
         cache.close()
-    return prediction_table(rows, logits, task)
 
 
 def prediction_table(rows: pl.DataFrame, logits: NDArray[np.float32], task: Task) -> pl.DataFrame:

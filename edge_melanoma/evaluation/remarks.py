@@ -11,6 +11,8 @@ from edge_melanoma.decision import DecisionRule
 from edge_melanoma.evaluation.baseline import Baseline
 from edge_melanoma.evaluation.level import Level
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Rows
+from edge_melanoma.evaluation.tone import COLUMN as TONE
+from edge_melanoma.evaluation.tone import REMARK as ABOUT_TONE
 
 # what small networks reach on HAM10000 when lesions are kept apart lies below
 HIGHEST_AUC, HIGHEST_ACCURACY = 0.96, 0.93
@@ -61,6 +63,8 @@ def remarks_on(
             )
         )
     found += _about_the_rule(rows, image, rule)
+    if TONE in rows.table.columns:
+        found.append(Remark(tone="info", text=ABOUT_TONE))
     for why, count in rows.left_out.items():
         loud = "without a prediction" in why
         found.append(Remark(tone="warn" if loud else "info", text=f"left out: {count:,} ({why})"))

@@ -1,6 +1,6 @@
 """The rows that are measured: predictions joined to the index, with their answers and their groups.
 
-    image_id  split  [fold]  logit_<class> …       one column a class, in the order of the task
+    image_id  split  [fold]  [ita_estimated]  logit_<class> …       one column a class, in the order of the task
 
 Nothing is guessed: a picture that the index does not know, a part that differs from the index', a logit that is not a
 number end the work.
@@ -20,6 +20,7 @@ from edge_melanoma.data.index import SPLITS
 from edge_melanoma.data.no_pixel import group_of
 from edge_melanoma.decision import positive_classes
 from edge_melanoma.errors import DataError, RecipeError
+from edge_melanoma.evaluation.tone import COLUMN as TONE
 from edge_melanoma.labels import Task
 
 OUT_OF_FOLD = "oof"
@@ -121,7 +122,8 @@ def _checked_columns(predictions: pl.DataFrame, task: Task) -> pl.DataFrame:
     if missing or strange:
         found = f"lack {', '.join(missing)}" if missing else f"have {', '.join(strange)}"
         raise DataError(f"predictions {found}; the task {task.name} has {', '.join(logits)}")
-    kept = predictions.select("image_id", "split", *(["fold"] if "fold" in predictions.columns else []), *logits)
+    optional = [name for name in ("fold", TONE) if name in predictions.columns]
+    kept = predictions.select("image_id", "split", *optional, *logits)
     for name in logits:
         broken = kept.filter(~pl.col(name).is_finite().fill_null(False))
         if broken.height:

@@ -15,21 +15,25 @@ import polars as pl
 from edge_melanoma.data.eda.image_stats import TONES, tone_of
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.evaluation.rows import Bools, Floats, Rows
+from edge_melanoma.evaluation.tone import estimated_tones
 from edge_melanoma.metrics import Bootstrap, Estimate, Measures, Rate, grouped_wilson, weighted_roc_auc
 
 FEWEST = 10  # positives, and negatives
 NOT_TOLD = "not told"
+ESTIMATED_TONE = "tone (estimated)"
 _AGES = ((30, "under 30"), (45, "30–44"), (60, "45–59"), (75, "60–74"), (1000, "75 and over"))
 TITLES: Mapping[str, str] = {
     "age": "age",
     "sex": "sex",
     "site": "site",
     "skin_type": "Fitzpatrick skin type",
-    "tone": "skin tone, estimated from the picture",
+    "tone": "skin tone",
+    ESTIMATED_TONE: ESTIMATED_TONE,
     "place": "source and centre",
     "dx_confirm": "how the diagnosis was made",
 }
-PEOPLE = ("age", "sex", "site", "skin_type", "tone")  # whom the headline's worst group is looked for among
+# whom the headline's worst group is looked for among
+PEOPLE = ("age", "sex", "site", "skin_type", "tone", ESTIMATED_TONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ def members(rows: Rows) -> dict[tuple[str, str], Bools]:
         "site": table["site_group"],
         "skin_type": table["fst"].cast(pl.String),
         "tone": pl.Series(tone_of(table["ita"].cast(pl.Float64).to_numpy()), dtype=pl.String),
+        ESTIMATED_TONE: estimated_tones(table),
         "place": table.select(place).to_series(),
         "dx_confirm": table["dx_confirm"],
     }
@@ -153,6 +158,7 @@ def _in_order(attribute: str, values: Any) -> list[str]:
     """Bands in their order, words by how frequent they are, what is not told last."""
     names, counts = np.unique(values, return_counts=True)
     by_count = names[np.argsort(-counts, kind="stable")].tolist()
-    orders = {"age": [name for _, name in _AGES], "tone": [name for name, _ in TONES], "skin_type": names.tolist()}
+    tones = [name for name, _ in TONES]
+    orders = {"tone": tones, ESTIMATED_TONE: tones, "age": [name for _, name in _AGES], "skin_type": names.tolist()}
     order = {name: place for place, name in enumerate(orders.get(attribute, by_count))}
     return sorted((str(name) for name in names), key=lambda name: (name == NOT_TOLD, order.get(name, 0)))
