@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from edge_melanoma.data.synth import SynthRecipe
-from edge_melanoma.data.synth.artefacts import overlay
+from edge_melanoma.data.synth.artefacts import Overlay, overlay
 from edge_melanoma.data.synth.colour import MELANIN, absorb, linear_to_srgb, ramp
 from edge_melanoma.data.synth.latents import case_of
 from edge_melanoma.data.synth.view import look_at
@@ -26,6 +26,21 @@ _DRAWN = SynthRecipe(lesions=10_000)
 _SCENE = (600, 450)
 _LAMPS = {"white lamp": (1.0, 1.0, 1.0), "warm lamp": (1.0, 0.93, 0.80), "cold lamp": (0.92, 0.97, 1.0)}
 _WORDS = ("the", "of", "lesion", "and", "report", "with", "visit", "date", "from", "dose", "12", "3", "47", "patient")
+
+
+def to_light(picture: Image.Image) -> Floats:
+    """Linear light (row, column, 3), 0 to 1."""
+    return np.asarray(_LINEAR[np.asarray(picture)])
+
+
+def from_light(light: Floats) -> Image.Image:
+    """The picture of linear light; what is above 1 is clipped."""
+    return Image.fromarray((linear_to_srgb(light) * 255 + 0.5).astype(np.uint8))
+
+
+def exposed(picture: Image.Image, stops: float) -> Image.Image:
+    """So many times twice the light."""
+    return from_light(to_light(picture) * 2.0**stops)
 
 
 def jpeg(picture: Image.Image, quality: int) -> Image.Image:
@@ -56,13 +71,7 @@ def _shaken(picture: Image.Image, rng: np.random.Generator, *, share: float, deg
 
 
 def _exposed(picture: Image.Image, rng: np.random.Generator, *, stops: float) -> Image.Image:
-    """So many times twice the light."""
-    light = _LINEAR[np.asarray(picture)] * 2.0**stops
-    return photographed(_from_light(light), rng)
-
-
-def _from_light(light: Floats) -> Image.Image:
-    return Image.fromarray((linear_to_srgb(light) * 255 + 0.5).astype(np.uint8))
+    return photographed(exposed(picture, stops), rng)
 
 
 def _shrunk(picture: Image.Image, rng: np.random.Generator, *, times: int) -> Image.Image:
@@ -83,7 +92,7 @@ def _reflecting(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     row, column = np.mgrid[: picture.height, : picture.width]
     x, y = rng.uniform(0.3, 0.7, 2) * picture.size
     spot = 1 - ramp(np.hypot(column - x, row - y) / (0.2 * picture.width), 0.7, 1.0)
-    return _from_light(_LINEAR[np.asarray(picture)] + spot[..., None])
+    return from_light(to_light(picture) + spot[..., None])
 
 
 def _brightened(picture: Image.Image, rng: np.random.Generator, *, gain: float) -> Image.Image:
@@ -98,11 +107,12 @@ def _turned(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     return picture.transpose(Image.Transpose.ROTATE_90)
 
 
-def _with_artefact(picture: Image.Image, rng: np.random.Generator, *, name: str) -> Image.Image:
-    """The generator's hairs, ink and so on, drawn over a real lesion."""
-    lesion, side = case_of(_DRAWN, int(rng.integers(_DRAWN.lesions))).lesion, picture.width
+def with_artefact(picture: Image.Image, rng: np.random.Generator, *, name: str) -> Image.Image:
+    """The generator's hairs, ink and so on, drawn over a real lesion: on a square, pressed into other shapes."""
+    lesion, side = case_of(_DRAWN, int(rng.integers(_DRAWN.lesions))).lesion, max(picture.size)
     layer = overlay(name, lesion, look_at(lesion, 0, side), 0)
-    return _from_light(layer.over(_LINEAR[np.asarray(picture)]))
+    cells = np.ix_(*(np.arange(length) * side // length for length in (picture.height, picture.width)))
+    return from_light(Overlay(gain=layer.gain[cells], glow=layer.glow[cells]).over(to_light(picture)))
 
 
 def _round(picture: Image.Image, rng: np.random.Generator, *, share: float) -> Image.Image:
@@ -110,13 +120,13 @@ def _round(picture: Image.Image, rng: np.random.Generator, *, share: float) -> I
     row, column = np.mgrid[: picture.height, : picture.width] + 0.5
     distance = np.hypot(column - picture.width / 2, row - picture.height / 2) / picture.width
     outside = ramp(distance, share / 2 - 0.015, share / 2 + 0.015)[..., None]
-    return _from_light(_LINEAR[np.asarray(picture)] * (1 - outside) + 0.0015 * outside)
+    return from_light(to_light(picture) * (1 - outside) + 0.0015 * outside)
 
 
 def _darker_skin(picture: Image.Image, rng: np.random.Generator, *, depth: float) -> Image.Image:
     """More melanin before everything (Beer-Lambert); the camera's exposure makes up for half of it, in stops."""
-    light = absorb(_LINEAR[np.asarray(picture)], np.full((picture.height, picture.width), depth), MELANIN)
-    return _from_light(light * np.exp(0.5 * depth))
+    light = absorb(to_light(picture), np.full((picture.height, picture.width), depth), MELANIN)
+    return from_light(light * np.exp(0.5 * depth))
 
 
 SPOILED: Mapping[str, Change] = {
@@ -133,7 +143,7 @@ NATURAL: Mapping[str, Change] = {
     "turned by 90 degrees": _turned,
     **{f"JPEG {quality}": partial(_compressed, quality=quality) for quality in (60, 30)},
     **{f"brightness x {gain}": partial(_brightened, gain=gain) for gain in (0.8, 1.15)},
-    **{f"with {name}": partial(_with_artefact, name=name) for name in ("hair", "ruler", "ink", "bubble", "vignette")},
+    **{f"with {name}": partial(with_artefact, name=name) for name in ("hair", "ruler", "ink", "bubble", "vignette")},
     **{f"round field of view, {share:.0%} of the width": partial(_round, share=share) for share in (0.94, 0.8)},
     **{f"melanin added, optical depth {depth}": partial(_darker_skin, depth=depth) for depth in (0.4, 0.8, 1.2)},
 }
