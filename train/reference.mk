@@ -1,5 +1,5 @@
 # From HAM10000 to the bundles of the package, and to what their cards say: make reference HAM=folder
-# Six hours on two cores. What is there already is not made again, and a training that was stopped goes on.
+# Two hours on two cores. What is there already is not made again, and a training that was stopped goes on.
 # SMALL_WEIGHTS=file.h5 gives the small network's first weights where Keras' cannot be fetched; then also their licence.
 R ?= build/reference
 HAM ?= $(error HAM is not set: make reference HAM=the folder with HAM10000 as it is published)
