@@ -110,7 +110,9 @@ def test_the_apk_asks_for_nothing_and_its_libraries_are_read_as_readelf_does(ste
 @pytest.mark.timeout(2500)
 def test_an_apk_that_was_changed_is_found_out(steps, tooling, tmp_path):
     _, apk, _ = tooling
-    built, bundle = OUT / "edge-melanoma-demo.apk", DEMO.parent / "tests" / "golden" / "tiny" / "tiny_bundle.tflite"
+    from tooling.places import DEFAULT_BUNDLE
+
+    built, bundle = OUT / "edge-melanoma-demo.apk", DEFAULT_BUNDLE
     changed = tmp_path / "changed.apk"
     data = bytearray(built.read_bytes())
     place = next(entry.begins_at for entry in apk.entries(built) if entry.name == apk.MODEL)
