@@ -47,7 +47,7 @@ check: $(SETUP)
 
 # The base install on emulated Raspberry Pis 4 and 5, compared with this machine; PI_BUNDLES="a.tflite b.tflite" tries others.
 TINY := tests/golden/tiny
-PI_BUNDLES ?= $(TINY)/tiny_bundle.tflite $(wildcard $(DEMO)/model.tflite)
+PI_BUNDLES ?= $(TINY)/tiny_bundle.tflite $(wildcard edge_melanoma/models/reference-small.tflite $(DEMO)/model.tflite)
 pi: $(SETUP)
 	$(BIN)/python -m edge_melanoma.benchmarks.pi run $(PI_BUNDLES)
 	$(BIN)/python -m edge_melanoma.benchmarks.pi count $(TINY)/tiny_float32.tflite $(TINY)/tiny_int8.tflite --against benchmarks/results/pi-instructions.json
