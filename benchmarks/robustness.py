@@ -23,7 +23,7 @@ from edge_melanoma.data.index import SPLITS, Index, read_index
 from edge_melanoma.data.no_pixel import group_of
 from edge_melanoma.data.parts import limited, make_parts
 from edge_melanoma.data.pictures import Picture
-from edge_melanoma.errors import EXIT_INTERRUPTED, DataError, EdgeMelanomaError, RecipeError
+from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.writing import log_test_opening
 from edge_melanoma.notice import SYNTHETIC_BANNER
 from edge_melanoma.output import write_file
@@ -33,6 +33,7 @@ from edge_melanoma.report import markdown_table
 from edge_melanoma.trial import check_in_child
 
 from .host import RESULTS, write_result
+from .program import exit_code
 from .robustness_answers import FOUND, MISSING, UNREADABLE, Question, ask_all
 from .robustness_changes import CHANGES, Change, require_opencv
 from .robustness_judging import Pictures, Row, can_be_judged, judge
@@ -272,15 +273,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--other-copies", type=Path, metavar="FOLDER", help="holds NAME.jpg for every image_id")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
     parser.add_argument("--workers", type=int, help="processes; by default one for each core")
-    try:
-        print(_measure(parser.parse_args(arguments)).read_text(encoding="utf-8"))
-    except EdgeMelanomaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nstopped before the result was written", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return 0
+    given = parser.parse_args(arguments)
+
+    def work() -> int:
+        print(_measure(given).read_text(encoding="utf-8"))
+        return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the change, so that the same picture is changed alike whoever does it and in wha
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -90,7 +91,7 @@ def _drawn_in_training(picture: Image.Image, rng: np.random.Generator, *, name: 
 def require_opencv() -> None:
     """Say what is missing before the work, not after it."""
     try:
-        import cv2  # noqa: F401
+        importlib.import_module("cv2")
     except ImportError as error:
         raise MissingExtraError("drawing training's artefacts", "train", "OpenCV") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from edge_melanoma.bundle.origins import DataIdentity, Quantisation, RunIdentity
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import record_golden
 from edge_melanoma.capture import CaptureGate
+from edge_melanoma.fitting.weights_file import file_sha256
 from edge_melanoma.licences import NOT_STATED, Licence, allows_commercial_use, inherited
 from edge_melanoma.parity import ParityReport
 from edge_melanoma.recipe import to_table
@@ -109,7 +109,7 @@ def manifest_of(
         run=RunIdentity(
             recipe=portable(about["recipe"]),
             recipe_sha256=about["recipe_sha256"],
-            weights_sha256=hashlib.sha256(run.weights.read_bytes()).hexdigest(),
+            weights_sha256=file_sha256(run.weights),
             seed=run.seed,
             versions=about["versions"],
         ),

@@ -16,7 +16,7 @@ from edge_melanoma import backend  # noqa: E402
 from edge_melanoma.data.index import read_index  # noqa: E402
 from edge_melanoma.data.parts import make_parts  # noqa: E402
 from edge_melanoma.data.tensors import make_cache  # noqa: E402
-from edge_melanoma.errors import RecipeError  # noqa: E402
+from edge_melanoma.errors import ArtifactError, RecipeError  # noqa: E402
 from edge_melanoma.fitting.network import load_network  # noqa: E402
 from edge_melanoma.run_folder import open_run  # noqa: E402
 from edge_melanoma.train import folds  # noqa: E402
@@ -121,6 +121,12 @@ def test_a_teacher_that_does_not_fit_is_refused(folder, teacher, changes, fold, 
     taught = replace(recipe(**changes), teacher=TeacherRecipe(runs=(str(teacher.folder),)))
     with pytest.raises(RecipeError, match=message):
         find_teachers(taught, read_index(folder / index_name), fold)
+
+
+def test_the_small_reference_is_not_trained_without_its_teacher(folder, index, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(ArtifactError, match=r"teacher\.runs: reference: does not exist.*--set 'teacher\.runs="):
+        find_teachers(find_recipe("reference-small"), index, None)
 
 
 def test_a_share_of_nothing_is_refused():

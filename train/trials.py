@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from edge_melanoma.data.index import Index, read_index
+from edge_melanoma.data.no_pixel import group_of
 from edge_melanoma.data.parts import make_parts
 from edge_melanoma.data.tensors import make_cache
 from edge_melanoma.decision import positive_classes, positive_log_odds
@@ -75,6 +75,7 @@ def run(name: str, recipe: TrainRecipe, index: Index, out: Path) -> Trial:
     parts = make_parts(index, task, needed=("train", "val", "test"))
     rows = {part: np.concatenate([parts.rows[name] for name in names]) for part, names in PARTS.items()}
     everything = parts.table[np.concatenate(list(rows.values()))]
+    groups = np.unique(group_of(everything).to_numpy(), return_inverse=True)[1].astype(np.int64)
     hashes = everything["sha256"].fill_null("").to_list()
     cache = make_cache(index.pictures(everything), hashes, recipe.model.contract(), "memory")
     found: list[NDArray[np.float32]] = []
@@ -90,14 +91,13 @@ def run(name: str, recipe: TrainRecipe, index: Index, out: Path) -> Trial:
         def trial(logits: Sequence[NDArray[np.float32]]) -> Trial:
             inside = len(rows["inside"])
             stacked = np.stack(logits)
-            group = everything.select(pl.coalesce("patient_id", "lesion_id", "image_id").rank("dense"))["patient_id"]
             cut = {"inside": slice(0, inside), "outside": slice(inside, None)}
             return Trial(
                 name=name,
                 classes=task.classes,
                 index_sha256=index.sha256,
                 labels={part: parts.labels[rows[part]] for part in PARTS},
-                groups={part: group.to_numpy().astype(np.int64)[cut[part]] for part in PARTS},
+                groups={part: groups[cut[part]] for part in PARTS},
                 logits={part: stacked[:, cut[part]] for part in PARTS},
             )
 

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_melanoma.bundle.archive import has_archive
-from edge_melanoma.errors import EXIT_GATE_NOT_MET, EXIT_INTERRUPTED, EdgeMelanomaError, RecipeError
+from edge_melanoma.errors import EXIT_GATE_NOT_MET, RecipeError
 from edge_melanoma.parallel import usable_cores
 from edge_melanoma.report import markdown_table
 
+from ..program import exit_code
 from .boards import BOARDS
 from .build import Workshop, build
 from .cache import default_cache, say_on_stderr
@@ -47,15 +48,7 @@ PICTURE = "big_12mp.jpg"  # of the golden ones, for the count of predict
 def main(arguments: Sequence[str]) -> int:
     """Run one of the commands; an error of ours is one line and its own exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        code: int = options.command(options)
-    except EdgeMelanomaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("error: stopped; what was not finished has not been kept", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return code
+    return exit_code(lambda: options.command(options))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -32,7 +32,10 @@ def train(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model by a recipe: quick (for the synthetic set), ham10000-mobile, study-s000 … s004, or your own."""
+    """Train a model by a recipe of the package or your own.
+
+    quick (for the synthetic set), ham10000-mobile, reference, reference-small (taught by reference), study-s000 … s004.
+    """
     from edge_melanoma.cli.console import print_json, say
     from edge_melanoma.cli.data.extra import data_extra
     from edge_melanoma.cli.progress import FitProgress

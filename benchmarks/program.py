@@ -1,0 +1,20 @@
+"""How a measurement that is a program of its own ends: with its exit code, and with one line where it went wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from edge_melanoma.errors import EXIT_INTERRUPTED, EdgeMelanomaError
+
+
+def exit_code(work: Callable[[], int]) -> int:
+    """What the work ends with; a mistake or a stop is told on standard error."""
+    try:
+        return work()
+    except EdgeMelanomaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: stopped; what was not finished has not been kept", file=sys.stderr)
+        return EXIT_INTERRUPTED
