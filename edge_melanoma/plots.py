@@ -232,7 +232,15 @@ def lines(
         if marked is not None:
             axis.axvline(marked[0], color=SOFT, linewidth=0.8, linestyle=(0, (3, 2)))
             axis.annotate(
-                marked[1], (marked[0], 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", size=7.5
+                marked[1],
+                (marked[0], 0),
+                xycoords=("data", "axes fraction"),
+                xytext=(-2, 3),
+                textcoords="offset points",
+                rotation=90,
+                ha="right",
+                va="bottom",
+                size=7.5,
             )
         axis.grid(axis="both")
         axis.xaxis.set_major_locator(_few_ticks(integer=True))
