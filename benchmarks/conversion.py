@@ -2,8 +2,10 @@
 
 All models are made from the same run, judged on the same test pictures by the default gate, and timed turn by turn.
 Each look at the test part is written into the run.
-Run: python -m edge_melanoma.benchmarks.conversion RUN [--index INDEX] [--kinds KIND …] [--name NAME] [--quick]
-RUN is a folder that `edge-melanoma train` wrote; INDEX is the one it was trained on, if that has moved.
+Run: python -m edge_melanoma.benchmarks.conversion RUN [--index INDEX] [--kinds KIND …] [--bundle BUNDLE] [--count]
+         [--name NAME] [--quick]
+RUN is a folder that `edge-melanoma train` wrote; INDEX is the one it was trained on, if that has moved; BUNDLE is one
+that RUN was converted to. --count counts each one's instructions, too, on the emulated cores of Raspberry Pis.
 """
 
 from __future__ import annotations
@@ -24,8 +26,11 @@ from edge_melanoma.report import markdown_table
 from edge_melanoma.run_folder import open_run
 
 from .conversion_judging import TEST, Bench, decoded, relative_times, set_up
-from .conversion_ways import FIRST, FLOAT32, KINDS, OURS, LeftOutError, Made, by_command, by_hand
+from .conversion_ways import FIRST, FLOAT32, KINDS, OURS, LeftOutError, Made, by_bundle, by_command, by_hand
 from .host import write_result
+from .pi.build import DEFAULT_BOARDS, Workshop, build
+from .pi.cache import default_cache, say_on_stderr
+from .pi.counting import COUNTED_SUITE, compile_plugin, count_inference, on_each_core
 
 ROUNDS, QUICK_ROUNDS = 2000, 100
 PACKAGES = ("tensorflow", "ai-edge-litert", "ai-edge-quantizer", "numpy")
@@ -42,13 +47,25 @@ HEADERS = (
     "p99 change of probability",
     "default gate",
 )
+OF_COUNTS = (
+    "Instructions of one inference in one thread, counted in an emulator (cortex-a72 is a Raspberry Pi 4, cortex-a76 a "
+    "Raspberry Pi 5). They are no times: caches, memory and what a core does at once are not in them."
+)
 
 
 def make_all(
-    kinds: Sequence[str], bench: Bench, index: Index, given: Path | None, network: Any, *, quick: bool
+    kinds: Sequence[str],
+    bench: Bench,
+    index: Index,
+    given: Path | None,
+    network: Any,
+    *,
+    bundle: Path | None = None,
+    quick: bool = False,
 ) -> tuple[list[Made], dict[str, str]]:
     """Every model that could be made, and why the others could not."""
-    made, left_out, run, parts = [], {}, bench.run, bench.parts
+    left_out, run, parts = {}, bench.run, bench.parts
+    made = [] if bundle is None else [by_bundle(bundle, run)]
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:
             print(f"{kind} …", flush=True)
@@ -63,7 +80,22 @@ def make_all(
                     raise
                 left_out[kind] = str(error)
                 print(f"{kind} is left out: {error}", flush=True)
-    return made, left_out
+    return sorted(made, key=lambda each: each.kind != FLOAT32), left_out
+
+
+def count_all(made: Sequence[Made]) -> dict[str, dict[str, Any]]:
+    """Kind -> core -> the instructions of one inference there."""
+    workshop = Workshop(cache=default_cache())
+    plugin = compile_plugin(workshop.cache, say=say_on_stderr)
+    devices = build(workshop, board_names=DEFAULT_BOARDS, suite_names=[COUNTED_SUITE])
+    counts = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for each in made:
+            print(f"counting {each.kind} …", flush=True)
+            path = Path(folder) / f"{each.kind}.tflite"
+            path.write_bytes(each.model)
+            counts[each.kind] = on_each_core(devices, count_inference, path, plugin)
+    return counts
 
 
 def judge_all(bench: Bench, made: Sequence[Made], left_out: dict[str, str], *, rounds: int) -> dict[str, ParityReport]:
@@ -83,7 +115,9 @@ def judge_all(bench: Bench, made: Sequence[Made], left_out: dict[str, str], *, r
     return reports
 
 
-def in_numbers(made: Made, report: ParityReport, times: Sequence[float]) -> dict[str, Any]:
+def in_numbers(
+    made: Made, report: ParityReport, times: Sequence[float], instructions: Mapping[str, Any]
+) -> dict[str, Any]:
     """One way in numbers: no picture is named."""
     frozen, refitted = report.views["frozen"], report.views["refitted"]
     return {
@@ -95,6 +129,7 @@ def in_numbers(made: Made, report: ParityReport, times: Sequence[float]) -> dict
         "float_layers": list(made.float_layers),
         "remarks": list(made.remarks),
         "time_over_float32": dict(zip(("q25", "median", "q75"), (round(each, 4) for each in times), strict=True)),
+        "instructions": dict(instructions),
         "auc": refitted.auc.to_json(),
         "sensitivity_frozen": frozen.sensitivity.to_json(),
         "sensitivity_refitted": refitted.sensitivity.to_json(),
@@ -114,10 +149,22 @@ def in_numbers(made: Made, report: ParityReport, times: Sequence[float]) -> dict
 def table_rows(found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The float network first, then a row for each way."""
     auc, sensitivity = found[0]["auc"]["before"], found[0]["sensitivity_frozen"]["before"]
-    return [
-        ["Keras, float", "", "", "", f"{auc:.4f}", "", f"{sensitivity:.3f}", "", "", "", ""],
-        *(_row(each) for each in found),
-    ]
+    cores = tuple(found[0]["instructions"])
+    keras = ["Keras, float", "", "", "", f"{auc:.4f}", "", f"{sensitivity:.3f}", "", "", "", "", *("" for _ in cores)]
+    return [keras, *([*_row(each), *_counts(each, found[0], cores)] for each in found)]
+
+
+def headers(found: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """With a column for each core that instructions were counted on."""
+    return (*HEADERS, *(f"instructions on {core}, of float32's" for core in found[0]["instructions"]))
+
+
+def _counts(found: Mapping[str, Any], float32: Mapping[str, Any], cores: Sequence[str]) -> list[str]:
+    cells = []
+    for core in cores:
+        here, there = (each["instructions"][core]["all"] for each in (found, float32))
+        cells.append(f"{here / 1e6:,.1f} M, {here / there:.2f}")
+    return cells
 
 
 def _row(found: Mapping[str, Any]) -> list[str]:
@@ -174,7 +221,7 @@ def write(name: str, found: Sequence[Mapping[str, Any]], facts: Mapping[str, Any
         f"conversion-{name}",
         title,
         result,
-        HEADERS,
+        headers(found),
         table_rows(found),
         module="conversion",
         packages=PACKAGES,
@@ -188,6 +235,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--index", type=Path, metavar="INDEX")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="a row more: a bundle made of RUN before")
+    parser.add_argument("--count", action="store_true", help="instructions, too, on the emulated cores")
     parser.add_argument("--name", help="of the result; by default the backbone's")
     parser.add_argument("--quick", action="store_true", help="a trial of the benchmark: little training, nothing kept")
     arguments = parser.parse_args()
@@ -196,19 +245,24 @@ def main() -> None:
     index = read_index(arguments.index or Path(run.about["index"]))
     network, rounds = load_network(run), QUICK_ROUNDS if arguments.quick else ROUNDS
     bench = set_up(run, index, network)
-    made, left_out = make_all(kinds, bench, index, arguments.index, network, quick=arguments.quick)
+    asked = {"bundle": arguments.bundle, "quick": arguments.quick}
+    made, left_out = make_all(kinds, bench, index, arguments.index, network, **asked)
     reports = judge_all(bench, made, left_out, rounds=rounds)
     made = [each for each in made if each.kind in reports]
     times = relative_times({each.kind: each.model for each in made}, bench.tensors[TEST][0], reference=FLOAT32)
-    found = [in_numbers(each, reports[each.kind], times[each.kind]) for each in made]
+    counts = count_all(made) if arguments.count else {}
+    found = [in_numbers(each, reports[each.kind], times[each.kind], counts.get(each.kind, {})) for each in made]
     if arguments.quick:
-        print(markdown_table(HEADERS, table_rows(found)))
+        print(markdown_table(headers(found), table_rows(found)))
         return
     model = run.about["model"]
     facts = {"backbone": model["backbone"], "size": model["size"], "rounds": rounds, "left_out": sorted(left_out)}
     chosen = () if set(kinds) == set(KINDS) else ("--kinds", *kinds)
+    chosen += ("--bundle", arguments.bundle.name) if arguments.bundle else ()
+    chosen += ("--count",) if arguments.count else ()
     name = arguments.name or model["backbone"]
-    texts = {"arguments": ("RUN", *chosen), "remarks": remarks_of(bench, made, left_out, rounds)}
+    remarks = (*remarks_of(bench, made, left_out, rounds), *((OF_COUNTS,) if counts else ()))
+    texts = {"arguments": ("RUN", *chosen), "remarks": remarks}
     print(write(name, found, facts, **texts).read_text(encoding="utf-8"))
 
 

@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 
 from edge_melanoma import backend
 from edge_melanoma.bundle import open_bundle
-from edge_melanoma.errors import EdgeMelanomaError
+from edge_melanoma.errors import ArtifactError, EdgeMelanomaError
+from edge_melanoma.fitting.weights_file import file_sha256
 from edge_melanoma.machine import installed
+from edge_melanoma.run_folder import Run
 
 FIRST = 100  # pictures that a user would calibrate on
-FLOAT32 = "float32"
+FLOAT32, SHIPPED = "float32", "shipped"
 LAX: Mapping[str, float] = {
     **dict.fromkeys(("min_positives", "min_levels", "hard_levels"), 1),
     **{f"{edge}_float_logit_difference": 1 for edge in ("max", "hard")},
@@ -122,6 +124,24 @@ def by_command(kind: str, run: Path, index: Path | None, folder: Path, *, quick:
         seconds=seconds,
         float_layers=tuple(chosen["float_layers"]),
         remarks=(*said["remarks"], *chosen["remarks"]),
+    )
+
+
+def by_bundle(path: Path, run: Run) -> Made:
+    """A bundle that the run was converted to before."""
+    bundle = open_bundle(path)
+    manifest = bundle.manifest
+    if manifest.run.weights_sha256 != file_sha256(run.weights):
+        raise ArtifactError(f"{path}: was not made of {run.folder}: its manifest names other float weights")
+    return Made(
+        kind=SHIPPED,
+        title=f"{manifest.model.format}, as it ships",
+        model=bundle.model,
+        bytes=len(bundle.model),
+        compressed_bytes=compressed_bytes(bundle.model),
+        seconds=0.0,
+        float_layers=tuple(manifest.model.float_layers),
+        remarks=(f"{manifest.quantisation.rung}, from {path.name}",),
     )
 
 

@@ -30,11 +30,12 @@ def change(before, after):
     return {"before": before, "after": after, "difference": after - before, "low": -0.01, "high": 0.002}
 
 
-def in_numbers(kind="post-training", *, failed=(), hard=()):
+def in_numbers(kind="post-training", *, failed=(), hard=(), instructions=()):
     rate = {"value": 0.05, "successes": 5, "trials": 100}
     return {
         "kind": kind,
         "way": kind,
+        "instructions": dict(instructions),
         "bytes": 628_000,
         "compressed_bytes": 452_000,
         "time_over_float32": {"q25": 0.75, "median": 0.8, "q75": 0.85},
@@ -80,6 +81,14 @@ def test_the_float_network_is_the_first_row_and_stands_beside_what_changed():
     assert (row["kB"], row["kB, zlib"], row["time / float32"]) == ("628", "452", "0.80 (0.75 to 0.85)")
     assert (row["test AUC"], row["change of AUC (95 %)"]) == ("0.8950", "-0.0050 (-0.0100 to +0.0020)")
     assert (row["decisions changed"], row["p99 change of probability"]) == ("5.00% (5)", "0.1000")
+
+
+def test_counted_instructions_stand_beside_those_of_float32():
+    counts = [{"cortex-a72": {"all": 8_000_000}}, {"cortex-a72": {"all": 6_000_000}}]
+    found = [in_numbers(kind, instructions=each) for kind, each in zip(("float32", "shipped"), counts, strict=True)]
+    rows = conversion.table_rows(found)
+    assert [row[-1] for row in rows] == ["", "8.0 M, 1.00", "6.0 M, 0.75"]
+    assert {len(row) for row in rows} == {len(conversion.headers(found))} == {len(conversion.HEADERS) + 1}
 
 
 @pytest.mark.parametrize(

@@ -12,22 +12,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_melanoma.bundle.archive import has_archive
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, RecipeError
-from edge_melanoma.parallel import usable_cores
 from edge_melanoma.report import markdown_table
 
 from ..program import exit_code
 from .boards import BOARDS
-from .build import Workshop, build
+from .build import DEFAULT_BOARDS, Workshop, build
 from .cache import default_cache, say_on_stderr
-from .counting import Change, Count, changes, compile_plugin, count_inference, count_predict
-from .device import Device
+from .counting import COUNTED_SUITE, Change, changes, compile_plugin, count_inference, count_predict, on_each_core
 from .results import (
     COUNT_HEADERS,
     count_rows,
@@ -40,8 +37,6 @@ from .run import jobs_of, run
 from .suites import SUITES
 from .wheels import checkout
 
-DEFAULT_BOARDS = ("pi4", "pi5")  # one of each core that a Pi for pictures has
-COUNTED_SUITE = "bookworm"
 PICTURE = "big_12mp.jpg"  # of the golden ones, for the count of predict
 
 
@@ -124,9 +119,9 @@ def _count(options: argparse.Namespace) -> int:
     for path in options.models:
         name, about = model_facts(path)
         say_on_stderr(f"counting {name}")
-        counted[name] = {**about, "instructions": _on_each(devices, count_inference, path, plugin)}
+        counted[name] = {**about, "instructions": on_each_core(devices, count_inference, path, plugin)}
         if has_archive(path.read_bytes()):
-            instructions = _on_each(devices, count_predict, path, picture, plugin)
+            instructions = on_each_core(devices, count_predict, path, picture, plugin)
             predicted[name] = {"picture": PICTURE, "instructions": instructions}
     print(markdown_table(COUNT_HEADERS, [list(map(str, row)) for row in count_rows(counted, predicted)]))
     if options.out:
@@ -140,13 +135,6 @@ def _committed(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecipeError(f"--against {path}: is no result of `count --out`, whose .json is needed") from error
     return models
-
-
-def _on_each(devices: Sequence[Device], count: Callable[..., Count], *arguments: Path) -> dict[str, Any]:
-    """By core; they are counted at the same time, which a count does not mind."""
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        counts = list(pool.map(lambda device: count(device, *arguments), devices))
-    return {device.board.core: found.to_json() for device, found in zip(devices, counts, strict=True)}
 
 
 def _judged(found: Sequence[Change]) -> int:

@@ -28,6 +28,7 @@ from .suites import SUITES, Suite
 from .wheels import base_requirements, build_own_wheel, checkout, download_base, source_key, unpack_own_wheel
 
 RECIPE = 1  # raise it when what is made of equal wishes changes
+DEFAULT_BOARDS = ("pi4", "pi5")  # one of each core that a Pi for pictures has
 EMULATOR_SUITE = "bookworm"  # qemu 7.2: counts are compared between machines, so its version is ours to choose
 _QEMU = "usr/bin/qemu-aarch64"
 _LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")

@@ -8,12 +8,14 @@ loading of the model counts. With a fixed seed for Python's hashes the counts ar
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_melanoma.errors import ArtifactError
+from edge_melanoma.parallel import usable_cores
 
 from .build import RECIPE
 from .cache import Say, key_of, part
@@ -23,6 +25,7 @@ from .process import Done
 from .tasks import INSIDE, TOOL
 
 FEW, MANY = 20, 40  # Python rewrites a loop within its first ten rounds, which costs more than a tiny model
+COUNTED_SUITE = "bookworm"
 TOLERANCE = 0.02
 TIMEOUT_S = 300.0
 SOURCE = Path(__file__).with_name("instructions.c")
@@ -79,6 +82,13 @@ def count_predict(device: Device, bundle: Path, picture: Path, plugin: Path) -> 
         env = {**_REPEATABLE, "XDG_CACHE_HOME": folder}
         _succeeded(device.run_module(TOOL, *arguments, timeout_s=TIMEOUT_S, env=env))
         return _counted(device, plugin, TOOL, *arguments, env=env)
+
+
+def on_each_core(devices: Sequence[Device], count: Callable[..., Count], *arguments: Path) -> dict[str, Any]:
+    """Core -> what `count` finds there; they are counted at the same time, which a count does not mind."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        counts = list(pool.map(lambda device: count(device, *arguments), devices))
+    return {device.board.core: found.to_json() for device, found in zip(devices, counts, strict=True)}
 
 
 def _counted(device: Device, plugin: Path, module: str, *arguments: str, env: Mapping[str, str]) -> Count:
