@@ -16,6 +16,7 @@ from edge_melanoma.fitting.weights_file import file_sha256
 from edge_melanoma.licences import NOT_STATED, Licence, allows_commercial_use, inherited
 from edge_melanoma.parity import ParityReport
 from edge_melanoma.recipe import to_table
+from edge_melanoma.run_folder import weights_licences
 from edge_melanoma.tflite.metadata import AssociatedFile, InputMetadata, ModelMetadata, OutputMetadata
 from edge_melanoma.tflite.model import read_model
 
@@ -26,7 +27,6 @@ from .metadata import metadata_bytes, with_metadata
 from .recipe import ConvertRecipe
 
 FREE, NON_COMMERCIAL = "Apache-2.0", "CC-BY-NC-4.0"
-IMAGENET_LICENCE = "Apache-2.0 (published ImageNet weights)"
 
 
 def with_labels(model: bytes, material: Material) -> bytes:
@@ -58,10 +58,8 @@ def _description(material: Material) -> str:
 
 
 def licence_of(material: Material) -> Licence:
-    """What the model inherits from its pictures and its first weights; its own allows no more than they do."""
-    source = material.run.about["weights"]["source"]
-    stated = material.run.about["recipe"]["model"].get("weights_licence") or NOT_STATED
-    weights = {"none": (), "imagenet": (IMAGENET_LICENCE,)}.get(source, (stated,))
+    """What the model inherits from its pictures, its first weights and its teachers; its own allows no more."""
+    weights = weights_licences(material.run.about)
     pictures = material.parts.table["license"].unique().sort().to_list()
     free = all(allows_commercial_use(text or NOT_STATED) for text in (*pictures, *weights))
     return inherited(model=FREE if free else NON_COMMERCIAL, data=pictures, weights=weights)
@@ -107,7 +105,7 @@ def manifest_of(
             synthetic=bool(about["synthetic"]),
         ),
         run=RunIdentity(
-            recipe=portable(about["recipe"]),
+            recipe=portable(_with_teachers(about)),
             recipe_sha256=about["recipe_sha256"],
             weights_sha256=file_sha256(run.weights),
             seed=run.seed,
@@ -126,6 +124,16 @@ def manifest_of(
         capture_gate=capture,
     )
     return manifest, golden
+
+
+def _with_teachers(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe, with what its teachers are in place of where they lie."""
+    recipe = dict(about["recipe"])
+    if about.get("teachers"):
+        keys = ("run", "backbone", "recipe_sha256", "weights_sha256")
+        runs = [{key: teacher[key] for key in keys} for teacher in about["teachers"]]
+        recipe["teacher"] = {**recipe["teacher"], "runs": runs}
+    return recipe
 
 
 def metrics_of(report: ParityReport) -> dict[str, Any]:

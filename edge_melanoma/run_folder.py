@@ -17,6 +17,7 @@ from typing import Any
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.labels import Task, task_from_json
+from edge_melanoma.licences import NOT_STATED
 from edge_melanoma.output import read_origin, write_json
 from edge_melanoma.preprocess import PreprocessContract
 from edge_melanoma.run_note import check_note
@@ -24,6 +25,7 @@ from edge_melanoma.run_note import check_note
 WEIGHTS = "weights.weights.h5"
 NETWORK = "network.json"
 RULE = "decision.json"
+IMAGENET_LICENCE = "Apache-2.0 (published ImageNet weights)"
 FINISHED, UNFINISHED, FOLDS = "run", "training", "folds"  # kinds of folder
 
 
@@ -77,6 +79,14 @@ def open_run(folder: Path) -> Run:
         raise ArtifactError(f"{folder}: holds {note['kind']}, not a run that `edge-melanoma train` wrote")
     check_note(folder, note)
     return Run(folder=folder, about=note)
+
+
+def weights_licences(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """The licences of the weights that a run began with, and of those that its teachers began with."""
+    first, stated = about["weights"], about["recipe"]["model"].get("weights_licence") or NOT_STATED
+    own = {"none": (), "imagenet": (IMAGENET_LICENCE,)}.get(first["source"], first.get("licences") or (stated,))
+    taught = [text for teacher in about.get("teachers") or () for text in teacher.get("licences", [NOT_STATED])]
+    return tuple(sorted({*own, *taught}))
 
 
 def open_folds(folder: Path) -> tuple[Run, ...]:

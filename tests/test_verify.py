@@ -226,6 +226,20 @@ def test_show_says_that_a_model_was_pruned_or_clustered_and_is_no_faster_for_it(
     assert shrunk(prune={}, cluster={})["clustered"] == "– different weights in each large layer"
 
 
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([], []),
+        ([{"backbone": "efficientnet-lite0", "weights_sha256": "ab12"}], ["efficientnet-lite0, weights ab12"]),
+        (["large"], ["large"]),
+    ],
+)
+def test_show_says_who_taught_it(data, tiny, runs, told):
+    forged = tiny.forged(data, lambda content: content["run"]["recipe"].update(teacher={"runs": runs, "share": 0.7}))
+    (origin,) = (one for one in card(read_bundle(forged, name="t")).sections if one.title == "Origin")
+    assert [row[1] for row in origin.rows if row[0] == "taught by"] == told
+
+
 def test_show_sets_float_and_converted_side_by_side_with_their_difference(data, tiny):
     change = {
         "before": 0.91,

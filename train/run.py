@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ from .backbones import backbone, build_model
 from .backbones.profile import profile
 from .curves import draw_curves, verdict
 from .folder import begin, check_free, finish
+from .lineage import describe, find_first_run, find_teachers, first_run_remark, inherited_from, make_teacher
 from .preview import draw_preview
 from .recipe import TrainRecipe
-from .teacher import describe, find_teachers, make_teacher
 from .weights import LoadedWeights, load_weights, save_weights
 
 
@@ -98,15 +98,18 @@ def run(
     sampling = _sampling(recipe, parts, train)
     if is_chief():
         check_free(out, resume=resume, force=force)
-    for remark in parts.remarks:
+    teachers, first = find_teachers(recipe, index, fold), find_first_run(recipe, index, fold)
+    remarks = list(parts.remarks)
+    if first is not None and (remark := first_run_remark(first, index)):
+        remarks.append(remark)
+    for remark in remarks:
         watch.on_remark(remark)
-    teachers = find_teachers(recipe, index, fold)
     spread = distribution()  # here TensorFlow is imported, which takes seconds: mistakes are told before
     spread.share(recipe.fit.batch)
-    model, loaded = _model(recipe, spread)
+    model, loaded = _model(recipe, spread, first)
     with spread.strategy.scope():
         teacher = make_teacher(teachers, recipe.teacher.share)
-    about = _about(recipe, index, sampling, parts, fold, model, loaded, describe(teachers))
+    about = _about(recipe, index, sampling, parts, fold, model, loaded, describe(teachers), remarks)
     pictures = _pictures(recipe, data, parts, train, watch)  # before the folder: without room nothing is begun
     try:
         going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
@@ -145,7 +148,7 @@ def _sampling(recipe: TrainRecipe, parts: Parts, train: Ints) -> Sampling:
     )
 
 
-def _model(recipe: TrainRecipe, spread: Distribution) -> tuple[Any, LoadedWeights]:
+def _model(recipe: TrainRecipe, spread: Distribution, first: Run | None) -> tuple[Any, LoadedWeights]:
     keras = backend.keras()
     backend.set_seeds(recipe.seed)
     if recipe.fit.deterministic:
@@ -157,7 +160,9 @@ def _model(recipe: TrainRecipe, spread: Distribution) -> tuple[Any, LoadedWeight
     asked = recipe.model
     with spread.strategy.scope():
         model = build_model(asked.backbone, size=asked.size, classes=len(_classes(recipe)), dropout=asked.dropout)
-        loaded = load_weights(model, asked.weights)
+        loaded = load_weights(model, asked.weights if first is None else first.folder)
+    if first is not None:
+        loaded = replace(loaded, licences=inherited_from(first))
     set_batch_norm_momentum(model, recipe.fit.batch_norm_momentum)
     return model, loaded
 
@@ -189,6 +194,7 @@ def _about(
     model: Any,
     loaded: LoadedWeights,
     teachers: list[Mapping[str, Any]],
+    remarks: list[str],
 ) -> dict[str, Any]:
     licenses = sorted(index.table["license"].drop_nulls().unique())
     return {
@@ -211,7 +217,7 @@ def _about(
         "teachers": teachers or None,
         "versions": backend.versions(),
         "machine": this_machine().to_json(),
-        "remarks": list(parts.remarks),
+        "remarks": remarks,
     }
 
 

@@ -44,9 +44,10 @@ class LoadedWeights:
     loaded_layers: tuple[str, ...] = ()
     skipped_layers: tuple[str, ...] = ()  # of the model: they keep their fresh weights
     unused_layers: tuple[str, ...] = ()  # of the file
+    licences: tuple[str, ...] = ()  # what the run inherited that they come from
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "loaded_layers": len(self.loaded_layers)}
+        return {**asdict(self), "loaded_layers": len(self.loaded_layers), "licences": list(self.licences)}
 
 
 def load_weights(model: Any, source: str | Path) -> LoadedWeights:

@@ -186,12 +186,24 @@ def _origin(bundle: Bundle) -> Section:
         ("index", data.index_sha256),
         ("weights", run.weights_sha256),
         ("recipe", f"{run.recipe_sha256}, seed {run.seed}"),
+        *_teachers(run.recipe),
         *_shrunk(made.recipe),
         ("quantised", f"{made.rung}{calibrated}, seed {made.seed}"),
         ("made with", ", ".join(f"{name} {version}" for name, version in run.versions.items() if version)),
         ("golden on", f"{manifest.golden.engine} {manifest.golden.engine_version}, {manifest.golden.architecture}"),
     ]
     return Section(title="Origin", rows=tuple(rows))
+
+
+def _teachers(recipe: Mapping[str, Any]) -> Iterator[Row]:
+    """Who taught it; a recipe is free to say anything, and older bundles name the runs only."""
+    teacher = recipe.get("teacher")
+    runs = teacher.get("runs") if isinstance(teacher, Mapping) else None
+    for run in runs if isinstance(runs, list | tuple) else ():
+        if isinstance(run, Mapping):
+            yield "taught by", f"{plain(run.get('backbone'))}, weights {plain(run.get('weights_sha256'))}"
+        else:
+            yield "taught by", plain(run)
 
 
 def _shrunk(recipe: Mapping[str, Any]) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""A pupil learns its teacher's answers, and no teacher may know what its pupil is tested on."""
+"""A pupil learns its teacher's answers; neither a teacher nor first weights may know what it is tested on."""
 
 import json
 import shutil
@@ -18,12 +18,12 @@ from edge_melanoma.data.parts import make_parts  # noqa: E402
 from edge_melanoma.data.tensors import make_cache  # noqa: E402
 from edge_melanoma.errors import ArtifactError, RecipeError  # noqa: E402
 from edge_melanoma.fitting.network import load_network  # noqa: E402
-from edge_melanoma.run_folder import open_run  # noqa: E402
+from edge_melanoma.run_folder import IMAGENET_LICENCE, open_run, weights_licences  # noqa: E402
 from edge_melanoma.train import folds  # noqa: E402
+from edge_melanoma.train.lineage import find_first_run, find_teachers, make_teacher  # noqa: E402
 from edge_melanoma.train.recipe import TeacherRecipe  # noqa: E402
 from edge_melanoma.train.recipes import find_recipe  # noqa: E402
-from edge_melanoma.train.run import run  # noqa: E402
-from edge_melanoma.train.teacher import find_teachers, make_teacher  # noqa: E402
+from edge_melanoma.train.run import Watch, run  # noqa: E402
 
 TINY = {
     "model.size": 32,
@@ -106,6 +106,32 @@ def test_each_fold_has_the_teacher_of_the_same_fold(folder, index):
     assert [find_teachers(taught, index, fold)[0].folder.name for fold in range(3)] == ["fold0", "fold1", "fold2"]
     with pytest.raises(RecipeError, match="holds folds, and this training has none"):
         find_teachers(taught, index, None)
+    begun = recipe(**{"model.weights": str(folder / "folds")})
+    assert find_first_run(begun, index, 2).folder.name == "fold2"
+    with pytest.raises(RecipeError, match=r"fold1 was trained on fold 1 of this index, the new network on fold 2"):
+        find_first_run(recipe(**{"model.weights": str(folder / "folds" / "fold1")}), index, 2)
+
+
+def test_first_weights_from_a_run_bring_its_licences_and_a_word_on_what_they_saw(folder, index, teacher):
+    said = []
+    larger = recipe(**{"model.weights": str(teacher.folder), "fit.epochs": 1})
+    begun = run(larger, index, folder / "larger").run
+    assert begun.about["weights"]["licences"] == sorted(set(index.table["license"]))
+    assert weights_licences(begun.about) == tuple(begun.about["weights"]["licences"])
+    elsewhere = read_index(folder / "other")
+    again = run(larger, elsewhere, folder / "elsewhere", watch=Watch(on_remark=said.append)).run
+    assert "whether that held pictures of this test part is not known" in said[-1]
+    assert said[-1] in again.about["remarks"]
+    assert not any("first weights" in remark for remark in begun.about["remarks"])
+
+
+def test_a_pupil_inherits_what_its_teachers_inherited():
+    about = {"weights": {"source": "none"}, "recipe": {"model": {}}, "teachers": [{"licences": ["CC-BY-NC-4.0"]}, {}]}
+    assert weights_licences(about) == ("CC-BY-NC-4.0", "not stated"), "an older note does not tell"
+    about = {"weights": {"source": "imagenet"}, "recipe": {"model": {}}, "teachers": [{"licences": []}]}
+    assert weights_licences(about) == (IMAGENET_LICENCE,)
+    about = {"weights": {"source": "w.h5"}, "recipe": {"model": {"weights_licence": "MIT"}}, "teachers": None}
+    assert weights_licences(about) == ("MIT",)
 
 
 @pytest.mark.parametrize(

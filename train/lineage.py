@@ -1,7 +1,8 @@
-"""Finished runs whose answers a smaller network learns beside the labels: distillation, without a leak.
+"""Finished runs that a training learns from: teachers, whose answers it learns beside the labels, and first weights.
 
-A teacher must not have been trained on what its pupil is tested on. So it must come from the same index, and from the
-same fold of it; a folder of folds gives each fold its own.
+None may have been trained on what the new network is tested on. So a teacher must come from the same index, and from
+the same fold of it; a folder of folds gives each fold its own. First weights may come from another index, too, as
+weights from elsewhere do; then nobody knows what they have seen, and the run says so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from edge_melanoma.fitting.fit import Teacher
 from edge_melanoma.fitting.network import load_network
 from edge_melanoma.fitting.weights_file import file_sha256
 from edge_melanoma.output import read_origin
-from edge_melanoma.run_folder import FOLDS, Run, open_run
+from edge_melanoma.run_folder import FOLDS, Run, open_run, weights_licences
 
 from .recipe import TrainRecipe
 
@@ -25,7 +26,7 @@ from .recipe import TrainRecipe
 def find_teachers(recipe: TrainRecipe, index: Index, fold: int | None) -> tuple[Run, ...]:
     """The runs that teach; refuses one that answers another question or that may know the test part."""
     try:
-        teachers = tuple(open_run(_folder(Path(named), fold)) for named in recipe.teacher.runs)
+        teachers = tuple(open_run(_folder("teacher.runs", Path(named), fold)) for named in recipe.teacher.runs)
     except ArtifactError as error:
         raise ArtifactError(f"teacher.runs: {error}; --set 'teacher.runs=[\"RUN\"]' names another") from error
     for run in teachers:
@@ -33,12 +34,44 @@ def find_teachers(recipe: TrainRecipe, index: Index, fold: int | None) -> tuple[
     return teachers
 
 
-def _folder(named: Path, fold: int | None) -> Path:
+def find_first_run(recipe: TrainRecipe, index: Index, fold: int | None) -> Run | None:
+    """The run that `model.weights` names, if it names one; refuses one that may know the test part."""
+    named = Path(recipe.model.weights)
+    if not named.is_dir():
+        return None
+    try:
+        run = open_run(_folder("model.weights", named, fold))
+    except ArtifactError as error:
+        raise ArtifactError(f"model.weights: {error}; an .h5 file, imagenet or none can stand there, too") from error
+    if run.about["index_sha256"] == index.sha256 and run.about["fold"] != fold:
+        raise RecipeError(
+            f"model.weights: {run.folder} was trained on {_part_of(run.about['fold'])} of this index, the new network "
+            f"on {_part_of(fold)}: it may know its test part; begin with a run of the same part"
+        )
+    return run
+
+
+def first_run_remark(run: Run, index: Index) -> str | None:
+    """What has to be said of first weights from another index."""
+    if run.about["index_sha256"] == index.sha256:
+        return None
+    return (
+        f"the first weights come from {run.folder}, which was trained on another index "
+        f"({run.about['index_sha256'][:12]}): whether that held pictures of this test part is not known"
+    )
+
+
+def inherited_from(run: Run) -> tuple[str, ...]:
+    """The licences that come with first weights from a run: of its pictures, and of what it inherited itself."""
+    return tuple(sorted({*run.about["licenses"], *weights_licences(run.about)}))
+
+
+def _folder(key: str, named: Path, fold: int | None) -> Path:
     note = read_origin(named)
     if note is None or note["kind"] != FOLDS:
         return named
     if fold is None:
-        raise RecipeError(f"teacher.runs: {named} holds folds, and this training has none; name a run of this index")
+        raise RecipeError(f"{key}: {named} holds folds, and this training has none; name a run of this index")
     return named / f"fold{fold}"
 
 
@@ -71,6 +104,7 @@ def describe(teachers: Sequence[Run]) -> list[Mapping[str, Any]]:
             "backbone": run.about["model"]["backbone"],
             "recipe_sha256": run.about["recipe_sha256"],
             "weights_sha256": file_sha256(run.weights),
+            "licences": list(weights_licences(run.about)),
         }
         for run in teachers
     ]
