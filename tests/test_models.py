@@ -80,6 +80,24 @@ def test_it_carries_out_of_fold_figures_with_groups_and_the_baseline_without_a_p
     assert any(one["held_out_centres"] for one in told)
 
 
+def test_it_is_judged_by_name_on_pictures_that_nobody_split(bundle, tmp_path):
+    pytest.importorskip("polars", reason="needs the data extra")
+    _, name = bundle
+    in_the_package = sorted(path.name for path in models.FOLDER.iterdir())
+    for words in (
+        ["data", "synth", "--out", "pictures", "--lesions", "24", "--size", "150"],
+        ["data", "ingest", "synth", "pictures", "--out", "index"],
+        ["evaluate", name, "--data", "index", "--rounds", "100"],
+    ):
+        done = subprocess.run([sys.executable, "-m", "edge_melanoma", *words], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    assert b"has no split: all its pictures are the test part" in done.stdout
+    assert b"on the test part: 33 pictures" in done.stdout
+    assert (tmp_path / f"{name}.evaluation-test" / "index.html").is_file()
+    assert (tmp_path / f"{name}.test_opened.json").is_file()
+    assert sorted(path.name for path in models.FOLDER.iterdir()) == in_the_package
+
+
 def test_the_card_beside_it_is_of_this_bundle(bundle):
     found, name = bundle
     done = subprocess.run(

@@ -14,7 +14,8 @@ def compare(
     evaluations: Annotated[
         list[Path],
         typer.Argument(
-            metavar="EVALUATION", help="Evaluations, or runs that have one; all are compared with the first."
+            metavar="EVALUATION",
+            help="Evaluations, or what has one: runs, bundles, models of the package; all are compared with the first.",
         ),
     ],
     out: Out,
@@ -37,10 +38,17 @@ def compare(
     with data_extra():
         from edge_melanoma.evaluation.comparing import compare as stage
         from edge_melanoma.evaluation.comparison_page import KIND, PAGE_FILE, to_markdown, write_comparison
+        from edge_melanoma.models import find_bundle
         from edge_melanoma.output import check_vacant
 
         check_vacant(out, kind=KIND, force=force)
-        comparison = stage(evaluations, split=split, common_rows=common_rows, rounds=rounds, seed=seed)
+        comparison = stage(
+            [find_bundle(named) for named in evaluations],
+            split=split,
+            common_rows=common_rows,
+            rounds=rounds,
+            seed=seed,
+        )
         write_comparison(comparison, out, force=force)
     if as_json:
         print_json(comparison.to_json())

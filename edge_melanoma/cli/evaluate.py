@@ -11,8 +11,15 @@ from edge_melanoma.cli.options import BootstrapSeed, Force, Json, Roots, Rounds,
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="What `edge-melanoma train` or `convert` wrote.")],
-    data: Annotated[Path, typer.Option("--data", metavar="INDEX", help="A split index, or an external one.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|BUNDLE", help="What `edge-melanoma train` or `convert` wrote, or a model of the package."
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="INDEX", help="An index; without a split, it is judged whole.")
+    ],
     split: Annotated[str, typer.Option(help="test, val, calibration, or oof for a training with --folds.")] = "test",
     out: Annotated[
         Path | None,
@@ -57,7 +64,9 @@ def evaluate(
         from edge_melanoma.cli.data.reading import open_index
         from edge_melanoma.evaluation import run as stage
         from edge_melanoma.evaluation.result import evaluation_folder
+        from edge_melanoma.models import find_bundle
 
+    run = find_bundle(run)
     recipe = CalibrationRecipe(
         refer_sensitivity=sensitivity,
         low_sensitivity=low_sensitivity,

@@ -18,6 +18,7 @@ from edge_melanoma.evaluation.subgroups import Subgroup, Worst
 from edge_melanoma.labels import Task
 from edge_melanoma.metrics import Estimate
 from edge_melanoma.metrics.estimate import number
+from edge_melanoma.models import beside
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 
 KIND = "evaluation"
@@ -28,7 +29,7 @@ HEADLINE = ("roc_auc", "pauc80", "average_precision", "refer.sensitivity", "refe
 def evaluation_folder(subject: Path, split: str) -> Path:
     """Where the evaluation of a run lies, inside it, and that of a bundle, beside it."""
     name = f"evaluation-{split}"
-    return subject.with_suffix(f".{name}") if subject.suffix == ".tflite" else subject / name
+    return beside(subject).with_suffix(f".{name}") if subject.suffix == ".tflite" else subject / name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,8 @@ def run(
 ) -> Judged:
     """Evaluate the run, the bundle or, with split `oof`, the folds at `subject`."""
     check_vacant(out, kind="evaluation", force=force)
+    index_sha256 = index.sha256
+    index, whole = _all_for_the_test(index) if split == "test" else (index, [])
     work = _Work(index=index, calibration=calibration, workers=workers, passes=_Passes(on_progress))
     found = _of_bundle(subject, work, split) if subject.is_file() else _of_runs(subject, work, split)
     evaluation = evaluate(
@@ -73,13 +75,22 @@ def run(
         model=found.model,
         about={
             "run": subject.name,
-            "index_sha256": index.sha256,
+            "index_sha256": index_sha256,
             "held_out_centres": list(index.about.get("split_recipe", {}).get("held_out_centres", [])),
             **found.about,
         },
     )
     look = write_evaluation(evaluation, out, force=force, home=subject)
-    return Judged(evaluation=evaluation, out=out, look=look, remarks=found.remarks)
+    return Judged(evaluation=evaluation, out=out, look=look, remarks=(*whole, *found.remarks))
+
+
+def _all_for_the_test(index: Index) -> tuple[Index, list[str]]:
+    """An index that nobody has split yet is another data set than any model was trained on: all of it is judged."""
+    table = index.table
+    if table["split"].null_count() < table.height:
+        return index, []
+    whole = index.with_table(table.with_columns(split=pl.lit("test")))
+    return whole, [f"{index.folder} has no split: all its pictures are the test part"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from typing import Any
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.evaluation.page import draw
 from edge_melanoma.evaluation.result import KIND, METRICS_FILE, PAGE_FILE, PREDICTIONS_FILE, Evaluation
+from edge_melanoma.models import beside
 from edge_melanoma.output import check_vacant, new_folder, write_file, write_json
 from edge_melanoma.plots import require_matplotlib
 
@@ -83,7 +84,7 @@ def log_test_opening(home: Path, facts: Mapping[str, Any]) -> int:
 
 def log_of(home: Path) -> Path:
     """The log of test looks: in the folder of a run; beside a bundle, which is a file."""
-    return home / TEST_LOG_FILE if home.is_dir() else home.with_suffix(f".{TEST_LOG_FILE}")
+    return home / TEST_LOG_FILE if home.is_dir() else beside(home).with_suffix(f".{TEST_LOG_FILE}")
 
 
 def looks_at_test(home: Path) -> list[dict[str, Any]]:

@@ -33,3 +33,9 @@ def find_bundle(named: str | Path | None) -> Path:
             raise ArtifactError(f"{named}: is not in this installation; name the path of a bundle")
         return there[str(named)]
     return Path(named)
+
+
+def beside(path: Path) -> Path:
+    """What stands in for a path where something is laid beside it: the package's folder is not the user's to fill, so
+    a bundle of the package is taken to lie in the working directory."""
+    return Path(path.name) if path.absolute().parent == FOLDER else path
