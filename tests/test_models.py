@@ -1,7 +1,9 @@
 """The models of the package: found by name, small enough, honest about their origin, and equal to their cards."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,49 @@ def test_a_path_is_a_path_also_where_it_is_called_like_a_model(without, tmp_path
     monkeypatch.chdir(tmp_path / "here")
     (tmp_path / "here" / "reference").touch()
     assert str(find_bundle("reference")) == "reference"
+
+
+REPOSITORY = Path(__file__).parent.parent
+needs_make = pytest.mark.skipif(
+    shutil.which("make") is None or not (REPOSITORY / "Makefile").is_file(), reason="needs make and the repository"
+)
+
+
+def planned(folder, *words):
+    return subprocess.run(["make", "-n", "reference", *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """As somebody clones it: with the models, and nothing that was made on the way to them."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "train/reference.mk"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / "edge_melanoma" / "models").mkdir(parents=True)
+    for name in NAMES:
+        for suffix in (".tflite", ".md"):
+            (tmp_path / "edge_melanoma" / "models" / f"{name}{suffix}").touch()
+    return tmp_path
+
+
+@needs_make
+def test_make_reference_trains_although_the_models_are_there(checkout):
+    done = planned(checkout, "HAM=there")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    trainings = [line for line in lines if " train reference" in line]
+    assert sum("--folds 5" in line for line in trainings) == 2
+    assert sum("split-no-" in line for line in trainings) >= 2
+    assert sum(" convert " in line and "--int8" in line for line in lines) == 2
+    assert lines.index(next(line for line in lines if " data ingest ham10000 there" in line)) < lines.index(
+        trainings[0]
+    )
+    assert not [line for line in lines if line.startswith("rm ")], "what took hours is kept"
+
+
+@needs_make
+def test_make_reference_asks_for_the_data(checkout):
+    assert "HAM is not set" in planned(checkout).stderr
 
 
 def test_without_models_the_error_says_what_to_give(without):

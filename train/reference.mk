@@ -12,7 +12,7 @@ WEIGHTS := weights.weights.h5
 SPLIT := $(R)/split/index.parquet
 
 .PHONY: reference
-.SECONDARY:
+.PRECIOUS: $(R)/split-no-%/index.parquet $(R)/reference-no-%/$(WEIGHTS) $(R)/reference-small-no-%/$(WEIGHTS) $(R)/%-oof/metrics.json
 reference: $(foreach name,reference reference-small,$(MODELS)/$(name).md)
 
 $(R)/index/index.parquet: | $(SETUP)
