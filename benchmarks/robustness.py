@@ -25,6 +25,7 @@ from edge_melanoma.data.parts import limited, make_parts
 from edge_melanoma.data.pictures import Picture
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.writing import log_test_opening
+from edge_melanoma.models import beside
 from edge_melanoma.notice import SYNTHETIC_BANNER
 from edge_melanoma.output import write_file
 from edge_melanoma.parallel import OnProgress, silent
@@ -259,7 +260,7 @@ def _measure(given: argparse.Namespace) -> Path:
     path = write(found, index, bundles, given)
     for bundle in bundles if given.split == "test" else ():
         seen = {"verb": NAME, "index_sha256": index.sha256, "model_sha256": bundle.sha256, "task": bundle.task.name}
-        log_test_opening(bundle.path or given.index, {**seen, "rows": len(found.cast.files)})
+        log_test_opening(beside(bundle.path) if bundle.path else given.index, {**seen, "rows": len(found.cast.files)})
     return path
 
 

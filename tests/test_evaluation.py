@@ -10,7 +10,8 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from edge_melanoma.evaluation import (  # noqa: E402
     select_rows,
     write_evaluation,
 )
+from edge_melanoma.evaluation.leaks import known_to  # noqa: E402
 from edge_melanoma.evaluation.words import whole  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.metrics import wilson  # noqa: E402
@@ -376,8 +378,9 @@ class _Reader(HTMLParser):
 def written(evaluation: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the third look at the test part."""
     run = tmp_path_factory.mktemp("run")
-    log_test_opening(run, {"seen": {}})
-    log_test_opening(run, {"seen": {}})
+    same = {"index_sha256": evaluation.about["index_sha256"]}
+    for _ in range(2):
+        log_test_opening(run, {**same, "seen": {}})
     assert write_evaluation(evaluation, run / "evaluation-test", home=run) == 3
     return run / "evaluation-test"
 
@@ -409,7 +412,7 @@ def test_the_page_stands_alone_and_says_what_it_must(written: Path) -> None:
     assert NOTICE in page.text
     assert SYNTHETIC_BANNER not in page.text
     assert "a <b>model</b>" in page.text
-    assert "look number 3 at the test part" in page.text
+    assert "look number 3 at this test part" in page.text
     assert len(page.sources) >= 8
     assert all(source.startswith("data:image/") for source in page.sources)
 
@@ -431,6 +434,55 @@ def test_every_look_at_the_test_part_is_logged_and_no_other(evaluation: Any, wri
     elsewhere = replace(evaluation, split="val")
     assert write_evaluation(elsewhere, tmp_path / "evaluation-val", home=tmp_path) is None
     assert looks_at_test(tmp_path) == []
+
+
+def test_looks_are_counted_for_each_index(tmp_path: Path) -> None:
+    """A look at other pictures makes no choice that is fitted to these."""
+    numbers = [log_test_opening(tmp_path, {"index_sha256": data}) for data in ("ab", "cd", "ab", "ab", "cd")]
+    assert numbers == [1, 1, 2, 3, 2]
+    assert len(looks_at_test(tmp_path)) == 5
+
+
+def test_the_parts_of_another_index_mean_nothing_to_a_model(table: Any, predictions: Any) -> None:
+    def warned(split: str, **options: bool) -> bool:
+        found = evaluated(table, predictions, split=split, **options)
+        return any("chosen on" in remark.text or "stopped by" in remark.text for remark in found.remarks)
+
+    for split in ("val", "calibration"):
+        assert warned(split)
+        assert not warned(split, other_index=True)
+
+
+@pytest.mark.parametrize(
+    ("sources", "images", "trained_on", "synthetic", "known"),
+    [
+        (["ham10000"], ["a", "b"], ["ham10000"], False, "2 of these pictures are of ham10000"),
+        (["folder"], ["ISIC_0024306", "ISIC_0034320"], ["ham10000"], False, "2 of these"),
+        (
+            ["isic2019"],
+            ["ISIC_0024305", "ISIC_0034321", "ISIC_0030000", "ISIC_0030000_x"],
+            ["ham10000"],
+            False,
+            "1 of these",
+        ),
+        (["dermamnist"], ["0"], ["isic2018"], False, "1 of these"),
+        (["ph2"], ["IMD003"], ["ham10000"], False, None),
+        (["ham10000"], ["ISIC_0030000"], ["ph2"], False, None),
+        (["folder"], ["calibrated", "other"], ["ph2"], False, "1 of these pictures a model was calibrated with"),
+        (["synth"], ["a"], ["synth"], True, None),
+    ],
+)
+def test_what_shows_that_a_bundle_has_seen_pictures_is_found(
+    sources: Any, images: Any, trained_on: Any, synthetic: bool, known: str | None
+) -> None:
+    manifest = SimpleNamespace(
+        model=SimpleNamespace(name="a model"),
+        data=SimpleNamespace(sources=[SimpleNamespace(name=name) for name in trained_on], synthetic=synthetic),
+        quantisation=SimpleNamespace(calibration_ids=("calibrated",)),
+    )
+    rows = pl.DataFrame({"image_id": images, "source": sources * len(images)})
+    found = known_to(cast(Any, manifest), rows)
+    assert found is None if known is None else known in str(found)
 
 
 def test_an_existing_folder_is_refused_before_the_test_part_is_opened(evaluation: Any, tmp_path: Path) -> None:

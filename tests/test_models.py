@@ -11,7 +11,7 @@ from edge_melanoma import models
 from edge_melanoma.bundle import open_bundle
 from edge_melanoma.bundle.verify import verify
 from edge_melanoma.errors import ArtifactError, RecipeError
-from edge_melanoma.models import NAMES, find_bundle, shipped
+from edge_melanoma.models import NAMES, by_name, find_bundle, shipped
 
 MOST_BYTES = {"reference": 4_000_000, "reference-small": 1_000_000}
 
@@ -32,7 +32,9 @@ def test_nobody_named_is_the_first_that_is_there(without):
 
 
 def test_a_path_is_a_path_also_where_it_is_called_like_a_model(without, tmp_path, monkeypatch):
-    assert str(find_bundle("some/model.tflite")) == "some/model.tflite"
+    assert str(by_name("some/model.tflite")) == "some/model.tflite"
+    with pytest.raises(ArtifactError, match="referense: does not exist; name the path of a bundle, or one of the pack"):
+        find_bundle("referense")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     (tmp_path / "here" / "reference").touch()
@@ -141,6 +143,10 @@ def test_it_is_judged_by_name_on_pictures_that_nobody_split(bundle, tmp_path):
     assert (tmp_path / f"{name}.evaluation-test" / "index.html").is_file()
     assert (tmp_path / f"{name}.test_opened.json").is_file()
     assert sorted(path.name for path in models.FOLDER.iterdir()) == in_the_package
+    words = ["evaluate", name, "--data", "index", "--force", "--sensitivity", "0.5"]
+    done = subprocess.run([sys.executable, "-m", "edge_melanoma", *words], cwd=tmp_path, capture_output=True)
+    assert done.returncode == 2
+    assert b"its decision rule travels with it and was made with refer_sensitivity 0.95, not 0.5" in done.stderr
 
 
 def test_the_card_beside_it_is_of_this_bundle(bundle):

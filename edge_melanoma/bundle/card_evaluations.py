@@ -17,6 +17,7 @@ _NAMES = {
     "average_precision": "average precision",
     "refer.sensitivity": "sensitivity where it refers",
     "refer.specificity": "specificity where it refers",
+    "low.sensitivity": "share of the positive that it does not call low",
     "classes.balanced_accuracy": "balanced accuracy of all classes",
 }
 

@@ -38,12 +38,12 @@ def compare(
     with data_extra():
         from edge_melanoma.evaluation.comparing import compare as stage
         from edge_melanoma.evaluation.comparison_page import KIND, PAGE_FILE, to_markdown, write_comparison
-        from edge_melanoma.models import find_bundle
+        from edge_melanoma.models import by_name
         from edge_melanoma.output import check_vacant
 
         check_vacant(out, kind=KIND, force=force)
         comparison = stage(
-            [find_bundle(named) for named in evaluations],
+            [by_name(named) for named in evaluations],
             split=split,
             common_rows=common_rows,
             rounds=rounds,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -31,18 +31,29 @@ def evaluate(
             show_default="beside or in what is judged",
         ),
     ] = None,
-    sensitivity: Annotated[float, typer.Option(help="The refer threshold finds this share of the positives.")] = 0.95,
-    low_sensitivity: Annotated[float, typer.Option(help="The low threshold misses less: this share is found.")] = 0.99,
+    sensitivity: Annotated[
+        float | None,
+        typer.Option(help="The refer threshold finds this share of the positives.", show_default="0.95"),
+    ] = None,
+    low_sensitivity: Annotated[
+        float | None, typer.Option(help="The low threshold misses less: this share is found.", show_default="0.99")
+    ] = None,
     prevalence: Annotated[
         float | None,
         typer.Option(help="Share of positives where the model will be used.", show_default="the calibration part's"),
     ] = None,
     class_mix: Annotated[
-        str, typer.Option(metavar="found|balanced", help="The other classes there: as found here, or as in training.")
-    ] = "found",
+        str | None,
+        typer.Option(
+            metavar="found|balanced",
+            help="The other classes there: as found here, or as in training.",
+            show_default="found",
+        ),
+    ] = None,
     allow_few: Annotated[
-        bool, typer.Option("--allow-few", help="Choose thresholds on fewer than 10 positives.")
-    ] = False,
+        bool | None,
+        typer.Option("--allow-few", help="Choose thresholds on fewer than 10 positives.", show_default="off"),
+    ] = None,
     allow_leaks: Annotated[bool, typer.Option("--allow-leaks", help="Go on although training saw these rows.")] = False,
     rounds: Rounds = 2000,
     seed: BootstrapSeed = 0,
@@ -53,8 +64,8 @@ def evaluate(
 ) -> None:
     """Judge a run on one part of an index: every measure with its interval, by picture and by lesion, and a page.
 
-    Temperature and thresholds come from the calibration part alone, once, and are kept with the run. Every look at the
-    test part is logged there.
+    Temperature and thresholds come from the calibration part alone, once, and are kept with the run; a bundle brings
+    its own. Every look at the test part is logged beside what is judged.
     """
     from edge_melanoma.cli.console import print_json, progress_bar
     from edge_melanoma.cli.data.extra import data_extra
@@ -64,18 +75,18 @@ def evaluate(
         from edge_melanoma.cli.data.reading import open_index
         from edge_melanoma.evaluation import run as stage
         from edge_melanoma.evaluation.result import evaluation_folder
-        from edge_melanoma.models import find_bundle
+        from edge_melanoma.models import by_name
 
-    run = find_bundle(run)
-    recipe = CalibrationRecipe(
-        refer_sensitivity=sensitivity,
-        low_sensitivity=low_sensitivity,
-        prior_deploy=prevalence,
-        class_mix=cast(Any, class_mix),  # the recipe refuses other words
-        allow_few=allow_few,
-        rounds=rounds,
-        seed=seed,
-    )
+    run = by_name(run)
+    wishes = {
+        "refer_sensitivity": sensitivity,
+        "low_sensitivity": low_sensitivity,
+        "prior_deploy": prevalence,
+        "class_mix": class_mix,
+        "allow_few": allow_few,
+    }
+    asked: dict[str, Any] = {name: wish for name, wish in wishes.items() if wish is not None}
+    recipe = CalibrationRecipe(**asked, rounds=rounds, seed=seed)
     folder = out or evaluation_folder(run, split)
     with progress_bar("reading pictures") as on_progress:
         judged = stage.run(
@@ -84,6 +95,7 @@ def evaluate(
             folder,
             split=split,
             calibration=recipe,
+            asked=asked,
             rounds=rounds,
             seed=seed,
             allow_leaks=allow_leaks,
@@ -94,17 +106,16 @@ def evaluate(
     if as_json:
         print_json(judged.evaluation.to_json())
         return
-    _print(judged, run, folder)
+    _print(judged, folder)
 
 
-def _print(judged: Any, run: Path, folder: Path) -> None:
+def _print(judged: Any, folder: Path) -> None:
     from edge_melanoma.cli.console import out as console
-    from edge_melanoma.evaluation.writing import log_of
 
     for line in judged.evaluation.summary():
         console.print(line, markup=False)
     for remark in judged.remarks:
         console.print(f"note: {remark}", markup=False)
     if judged.look is not None:
-        console.print(f"this was look number {judged.look} at the test part (logged in {log_of(run)})")
+        console.print(f"this was look number {judged.look} at this test part (logged in {judged.log})")
     console.print(f"see {folder / 'index.html'}", markup=False)

@@ -17,6 +17,7 @@ from edge_melanoma.decision import DecisionRule, positive_classes, positive_log_
 from edge_melanoma.errors import ArtifactError, DataError
 from edge_melanoma.evaluation.result import KIND, METRICS_FILE, PREDICTIONS_FILE, evaluation_folder
 from edge_melanoma.evaluation.rows import Bools, Floats, told
+from edge_melanoma.models import name_of
 from edge_melanoma.output import read_origin
 
 
@@ -88,10 +89,10 @@ def find_evaluation(folder: Path, split: str) -> Path:
         if note is not None and note["kind"] == KIND:
             return candidate
     if not folder.exists():
-        raise ArtifactError(f"{folder}: does not exist; name an evaluation, or a run that has one")
+        raise ArtifactError(f"{folder}: does not exist; name an evaluation, or a run or bundle that has one")
     raise ArtifactError(
-        f"{folder}: is no evaluation and has no evaluation-{split}; make one with: "
-        f"edge-melanoma evaluate {folder} --data INDEX --split {split}"
+        f"{name_of(folder)}: is no evaluation and has no evaluation-{split}; make one with: "
+        f"edge-melanoma evaluate {name_of(folder)} --data INDEX --split {split}"
     )
 
 
@@ -115,10 +116,16 @@ def _named(contestants: list[Contestant]) -> list[Contestant]:
     """Different names: the model's own, where it tells them apart; else with the folder's; else with a number."""
     names = [contestant.name for contestant in contestants]
     if len(set(names)) < len(names):
-        names = [f"{c.name}, {c.folder.absolute().parent.name}" for c in contestants]
+        names = [f"{c.name}, {_label(c.folder)}" for c in contestants]
     if len(set(names)) < len(names):
         names = [f"{place}: {name}" for place, name in enumerate(names, start=1)]
     return [replace(contestant, name=name) for contestant, name in zip(contestants, names, strict=True)]
+
+
+def _label(folder: Path) -> str:
+    """What tells an evaluation from others: its run, its bundle, or the name that it was given."""
+    bundle, beside, _ = folder.name.partition(".evaluation-")
+    return folder.absolute().parent.name if folder.name.startswith("evaluation-") else bundle if beside else folder.name
 
 
 def _check_tasks(contestants: list[Contestant]) -> None:

@@ -37,6 +37,7 @@ def evaluate(
     fitted_on: pl.DataFrame | None = None,
     synthetic_ceiling: float | None = None,
     allow_leaks: bool = False,
+    other_index: bool = False,
     without_pixels: bool = True,
     model: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
@@ -47,6 +48,7 @@ def evaluate(
         predictions: image_id, split, fold (out of fold only), logit_<class> for each class of the task in order.
         fitted_on: the rows that the model learned from; those of `table` in `train`, unless it is another index.
         synthetic_ceiling: see `ceiling_of`.
+        other_index: than the one that the model was trained on, whose parts mean nothing to it.
         without_pixels: measure the baseline that sees no picture on the same rows.
         model: what is known of the model (name, parameters, macs, size_bytes); `compare` shows it.
     """
@@ -82,7 +84,9 @@ def evaluate(
         subgroups=groups,
         worst=worst_of(groups, found.value) if found else None,
         baseline=baseline,
-        remarks=remarks_on(rows, image, rule, baseline, ceiling=synthetic_ceiling, leaks=leaks),
+        remarks=remarks_on(
+            rows, image, rule, baseline, ceiling=synthetic_ceiling, leaks=leaks, other_index=other_index
+        ),
         model=model or {},
         about=about or {},
         predictions=_predictions(rows, rule),

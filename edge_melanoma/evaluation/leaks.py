@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from edge_melanoma.bundle.manifest import Manifest
 from edge_melanoma.errors import DataError
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Rows, told
 
+HAM10000_NUMBERS = (24306, 34320)  # ISIC_0024306 to ISIC_0034320: its 10,015 pictures, and none of others
+OF_HAM10000 = frozenset({"ham10000", "dermamnist"})  # all of it, the second without ids
+WITH_HAM10000 = frozenset({"isic2018", "isic2019", "isic9"})  # it and others
 KEYS = {"image_id": "pictures", "patient_id": "patients", "lesion_id": "lesions", "sha256": "equal files"}
 
 
@@ -34,6 +38,22 @@ def check_leaks(rows: Rows, table: pl.DataFrame, fitted_on: pl.DataFrame, *, all
                 f"{'; '.join(also)}: both in test and in the rows that stopping or thresholds were chosen on"
             )
     return tuple(remarks)
+
+
+def known_to(manifest: Manifest, rows: pl.DataFrame) -> str | None:
+    """What shows that a bundle, which does not bring its training pictures along, has seen some of these."""
+    name, trained = manifest.model.name, {source.name for source in manifest.data.sources}
+    calibrated = set(manifest.quantisation.calibration_ids) & set(rows["image_id"])
+    if calibrated:
+        return f"{len(calibrated):,} of these pictures {name} was calibrated with, and trained on more of that data set"
+    if manifest.data.synthetic:  # drawn anew, they are other pictures
+        return None
+    same = pl.col("source").is_in(sorted(trained))
+    if trained & {*OF_HAM10000, *WITH_HAM10000}:
+        number = pl.col("image_id").str.extract(r"^ISIC_(\d{7})$").cast(pl.Int64)
+        same |= pl.col("source").is_in(sorted(OF_HAM10000)) | number.is_between(*HAM10000_NUMBERS)
+    known, of = rows.filter(same.fill_null(False)).height, ", ".join(sorted(trained))
+    return f"{known:,} of these pictures are of {of}, on which {name} was trained" if known else None
 
 
 def _shared(rows: pl.DataFrame, others: pl.DataFrame) -> list[str]:

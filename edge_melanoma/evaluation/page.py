@@ -73,7 +73,7 @@ def _add_figures(page: Page, evaluation: Evaluation) -> None:
 
 def _add_remarks(page: Page, evaluation: Evaluation, look: int | None) -> None:
     if look is not None:
-        logged = f"This is look number {look} at the test part of this run; every look is logged in `test_opened.json`."
+        logged = f"This is look number {look} at this test part; every look is logged in `test_opened.json`."
         later = (
             "What was chosen after an earlier look is fitted to these pictures, so these figures are too good for it."
         )

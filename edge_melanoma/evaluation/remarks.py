@@ -41,6 +41,7 @@ def remarks_on(
     *,
     ceiling: float | None,
     leaks: tuple[str, ...],
+    other_index: bool = False,
 ) -> tuple[Remark, ...]:
     """All remarks, the loudest first."""
     found = [Remark(tone="fail" if "learned" in leak or "leak" in leak else "warn", text=leak) for leak in leaks]
@@ -62,7 +63,7 @@ def remarks_on(
                 "out-of-fold predictions would use all of them",
             )
         )
-    found += _about_the_rule(rows, image, rule)
+    found += _about_the_rule(rows, image, rule, other_index=other_index)
     if TONE in rows.table.columns:
         found.append(Remark(tone="info", text=ABOUT_TONE))
     for why, count in rows.left_out.items():
@@ -97,7 +98,7 @@ def _asks_for_melanoma(rows: Rows) -> bool:
     return rows.task.name in ("mel", "dx7", "dx8")
 
 
-def _about_the_rule(rows: Rows, image: Level, rule: DecisionRule | None) -> list[Remark]:
+def _about_the_rule(rows: Rows, image: Level, rule: DecisionRule | None, *, other_index: bool) -> list[Remark]:
     if rule is None:
         return [
             Remark(
@@ -107,7 +108,9 @@ def _about_the_rule(rows: Rows, image: Level, rule: DecisionRule | None) -> list
             )
         ]
     found = [Remark(tone="warn", text=f"decision rule: {text}") for text in rule.fitted_on.get("remarks", [])]
-    if rule.fitted_on.get("split") == rows.split:
+    if other_index:  # its parts have another meaning
+        pass
+    elif rule.fitted_on.get("split") == rows.split:
         same = "the out-of-fold rows" if rows.split == OUT_OF_FOLD else f"the rows of {rows.split}"
         found.append(
             Remark(

@@ -23,13 +23,17 @@ from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 
 KIND = "evaluation"
 METRICS_FILE, PREDICTIONS_FILE, PAGE_FILE = "metrics.json", "predictions.parquet", "index.html"
-HEADLINE = ("roc_auc", "pauc80", "average_precision", "refer.sensitivity", "refer.specificity")
+HEADLINE = (
+    *("roc_auc", "pauc80", "average_precision"),
+    *("refer.sensitivity", "refer.specificity", "low.sensitivity"),  # the last: of the positives, not called low
+)
 
 
 def evaluation_folder(subject: Path, split: str) -> Path:
     """Where the evaluation of a run lies, inside it, and that of a bundle, beside it."""
     name = f"evaluation-{split}"
-    return beside(subject).with_suffix(f".{name}") if subject.suffix == ".tflite" else subject / name
+    is_bundle = subject.is_file() or subject.suffix == ".tflite"
+    return beside(subject).with_suffix(f".{name}") if is_bundle else subject / name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,17 +18,19 @@ from edge_melanoma.calibration import CalibrationRecipe, fit_rule
 from edge_melanoma.data.index import Index, read_index
 from edge_melanoma.data.parts import Parts, make_parts, with_fold
 from edge_melanoma.decision import DecisionRule
-from edge_melanoma.errors import DataError, EdgeMelanomaError, RecipeError
+from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, RecipeError
 from edge_melanoma.evaluation.evaluating import ceiling_of, evaluate
+from edge_melanoma.evaluation.leaks import known_to
 from edge_melanoma.evaluation.predicting import Forward, predict_rows
 from edge_melanoma.evaluation.result import Evaluation
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD
 from edge_melanoma.evaluation.summary import comparable
-from edge_melanoma.evaluation.writing import write_evaluation
+from edge_melanoma.evaluation.writing import check_log, log_of, write_evaluation
 from edge_melanoma.labels import Task
+from edge_melanoma.models import FOLDER, shipped
 from edge_melanoma.output import check_vacant, read_origin
 from edge_melanoma.parallel import OnProgress, silent
-from edge_melanoma.run_folder import FOLDS, Run, keep_rule, open_folds, open_run, read_rule
+from edge_melanoma.run_folder import FOLDS, RULE, Run, keep_rule, open_folds, open_run, read_rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class Judged:
     evaluation: Evaluation
     out: Path
     look: int | None
+    log: Path
     remarks: tuple[str, ...]
 
 
@@ -48,6 +51,7 @@ def run(
     *,
     split: str,
     calibration: CalibrationRecipe,
+    asked: Mapping[str, Any] | None = None,
     rounds: int = 2000,
     seed: int = 0,
     allow_leaks: bool = False,
@@ -55,11 +59,29 @@ def run(
     workers: int | None = None,
     on_progress: OnProgress = silent,
 ) -> Judged:
-    """Evaluate the run, the bundle or, with split `oof`, the folds at `subject`."""
+    """Evaluate the run, the bundle or, with split `oof`, the folds at `subject`.
+
+    `asked` is what of the calibration was asked for, not left to its default: a frozen rule must have been made so.
+    """
+    if not subject.exists():
+        raise ArtifactError(
+            f"{subject}: does not exist; give a run of `edge-melanoma train`, a bundle of `convert`, or one of the "
+            f"package: {', '.join(shipped()) or 'none here'}"
+        )
     check_vacant(out, kind="evaluation", force=force)
+    home = out.parent / subject.name if subject.absolute().parent == FOLDER else subject  # where looks are logged
+    if split == "test":
+        check_log(home)
     index_sha256 = index.sha256
     index, whole = _all_for_the_test(index) if split == "test" else (index, [])
-    work = _Work(index=index, calibration=calibration, workers=workers, passes=_Passes(on_progress))
+    work = _Work(
+        index=index,
+        calibration=calibration,
+        asked=asked or {},
+        allow_leaks=allow_leaks,
+        workers=workers,
+        passes=_Passes(on_progress),
+    )
     found = _of_bundle(subject, work, split) if subject.is_file() else _of_runs(subject, work, split)
     evaluation = evaluate(
         found.predictions,
@@ -72,6 +94,7 @@ def run(
         fitted_on=found.fitted_on,
         synthetic_ceiling=ceiling_of(found.task, index.roots),
         allow_leaks=allow_leaks,
+        other_index=found.other_index,
         model=found.model,
         about={
             "run": subject.name,
@@ -80,8 +103,8 @@ def run(
             **found.about,
         },
     )
-    look = write_evaluation(evaluation, out, force=force, home=subject)
-    return Judged(evaluation=evaluation, out=out, look=look, remarks=(*whole, *found.remarks))
+    look = write_evaluation(evaluation, out, force=force, home=home)
+    return Judged(evaluation=evaluation, out=out, look=look, log=log_of(home), remarks=(*whole, *found.remarks))
 
 
 def _all_for_the_test(index: Index) -> tuple[Index, list[str]]:
@@ -103,6 +126,7 @@ class _Found:
     task: Task
     fitted_on: pl.DataFrame | None  # what it learned from, where that is another index
     model: dict[str, Any]
+    other_index: bool  # than the one that it was trained on
     about: Mapping[str, Any] = field(default_factory=dict)  # how many models, and by which recipe
 
 
@@ -121,6 +145,7 @@ def _of_runs(folder: Path, work: _Work, split: str) -> _Found:
         task=runs[0].task,
         fitted_on=_fitted_on(runs[0], work.index),
         model=_model_facts(runs),
+        other_index=runs[0].about["index_sha256"] != work.index.sha256,
         about={"models": len(runs), "recipe": comparable(runs[0].about["recipe"])},
     )
 
@@ -133,8 +158,16 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
     bundle = open_bundle(path)
     check_in_child(bundle.model, name=bundle.name)
     facts, data = bundle.manifest.model, bundle.manifest.data
+    work.check_frozen(bundle.rule, f"{path}: its decision rule travels with it")
     parts = make_parts(work.index, bundle.task, needed=())
     rows = work.rows_of(parts, split)
+    other_index = data.index_sha256 != work.index.sha256
+    known = known_to(bundle.manifest, rows) if other_index else None
+    if known and not work.allow_leaks:
+        raise DataError(
+            f"{work.index.folder}: {known}, so every figure would be too good; judge it on pictures from elsewhere, or "
+            "give --allow-leaks and say so"
+        )
     forward = Model(bundle.model, name=bundle.name).logits
     predictions = predict_rows(
         forward,
@@ -146,16 +179,14 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
         workers=work.workers,
         on_progress=work.passes.another(rows.height),
     )
-    elsewhere = (
-        f"the bundle was trained on another index ({data.index_sha256[:12]}), which it does not bring along: whether "
-        "it has seen pictures of this one cannot be told"
-    )
+    elsewhere = f"leak, allowed by request: {known}. Every figure here is too good" if known else _UNKNOWN
     return _Found(
         predictions=predictions,
         rule=bundle.rule,
-        remarks=(*parts.remarks, *([elsewhere] if data.index_sha256 != work.index.sha256 else [])),
+        remarks=(*parts.remarks, *([elsewhere] if other_index else [])),
         task=bundle.task,
         fitted_on=None,
+        other_index=other_index,
         model={
             "name": facts.name,
             "size": bundle.contract.width,
@@ -165,6 +196,12 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
             "sha256": bundle.sha256,
         },
     )
+
+
+_UNKNOWN = (
+    "the bundle was trained on another index, which it does not bring along: that it has seen none of these pictures "
+    "is for you to know"
+)
 
 
 class _Passes:
@@ -182,6 +219,8 @@ class _Passes:
 class _Work:
     index: Index
     calibration: CalibrationRecipe
+    asked: Mapping[str, Any]
+    allow_leaks: bool
     workers: int | None
     passes: _Passes
 
@@ -191,6 +230,16 @@ class _Work:
         rule, remarks = self._rule(run, model)
         predictions = self._predict(model, run, self.rows_of(parts, split), tones=True)
         return predictions, rule, [*parts.remarks, *remarks]
+
+    def check_frozen(self, rule: DecisionRule, where: str) -> None:
+        """Refuse what was asked for and cannot be had of a rule that is there already."""
+        made_with = rule.fitted_on.get("recipe", {})
+        for name, wanted in self.asked.items():
+            if made_with.get(name) != wanted:
+                raise RecipeError(
+                    f"{where} and was made with {name} {made_with.get(name)}, not {wanted}; leave that out, or train "
+                    "or convert anew for other thresholds"
+                )
 
     def rows_of(self, parts: Parts, split: str) -> pl.DataFrame:
         """The rows of a part, which must have some."""
@@ -202,6 +251,7 @@ class _Work:
         """The run's rule; fitted once, on the calibration part of the index that it was trained on, and kept."""
         kept = read_rule(run.folder)
         if kept is not None:
+            self.check_frozen(kept, f"{run.folder}: its decision rule is frozen in {RULE}")
             return kept, []
         if self.index.sha256 != run.about["index_sha256"]:
             raise DataError(

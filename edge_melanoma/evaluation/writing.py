@@ -20,7 +20,6 @@ from typing import Any
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.evaluation.page import draw
 from edge_melanoma.evaluation.result import KIND, METRICS_FILE, PAGE_FILE, PREDICTIONS_FILE, Evaluation
-from edge_melanoma.models import beside
 from edge_melanoma.output import check_vacant, new_folder, write_file, write_json
 from edge_melanoma.plots import require_matplotlib
 
@@ -63,13 +62,14 @@ def describe_look(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def log_test_opening(home: Path, facts: Mapping[str, Any]) -> int:
-    """Add a look at the test part to the log of a run or a bundle; returns the number of the look, the first being 1.
+    """Add a look at the test part to the log of a run or a bundle; returns the number of the look at these data, the
+    first being 1.
 
     A figure that was looked at ten times while choices were made is no longer that of unseen pictures.
     """
-    if not home.exists():
-        raise ArtifactError(f"{home}: does not exist; the log of test looks belongs into a run or beside a bundle")
     path = log_of(home)
+    if not path.parent.is_dir():
+        raise ArtifactError(f"{home}: does not exist; the log of test looks belongs into a run or beside a bundle")
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "who": _who(),
@@ -79,12 +79,19 @@ def log_test_opening(home: Path, facts: Mapping[str, Any]) -> int:
     with _alone(path.parent):
         looks = [*looks_at_test(home), entry]
         write_json(path, looks)
-    return len(looks)
+    return sum(look.get("index_sha256") == facts.get("index_sha256") for look in looks)
 
 
 def log_of(home: Path) -> Path:
     """The log of test looks: in the folder of a run; beside a bundle, which is a file."""
-    return home / TEST_LOG_FILE if home.is_dir() else beside(home).with_suffix(f".{TEST_LOG_FILE}")
+    return home / TEST_LOG_FILE if home.is_dir() else home.with_suffix(f".{TEST_LOG_FILE}")
+
+
+def check_log(home: Path) -> None:
+    """Refuse early where a look could not be logged."""
+    place = log_of(home).parent
+    if not os.access(place, os.W_OK):
+        raise ArtifactError(f"{place}: cannot be written, and the look at the test part is logged there")
 
 
 def looks_at_test(home: Path) -> list[dict[str, Any]]:

@@ -21,18 +21,36 @@ def shipped() -> dict[str, Path]:
 
 def find_bundle(named: str | Path | None) -> Path:
     """A bundle by its path, or one of the package by its name; by nothing, the package's first."""
-    there = shipped()
     if named is None:
+        there = shipped()
         if not there:
             raise RecipeError(
                 "no model: this installation came without any; --model BUNDLE names one of `edge-melanoma convert`"
             )
         return next(iter(there.values()))
-    if str(named) in NAMES and not Path(named).exists():
-        if str(named) not in there:
-            raise ArtifactError(f"{named}: is not in this installation; name the path of a bundle")
-        return there[str(named)]
-    return Path(named)
+    path = by_name(named)
+    if not path.exists():
+        raise ArtifactError(f"{named}: does not exist; name the path of a bundle, or one of the package{_in_words()}")
+    return path
+
+
+def by_name(named: str | Path) -> Path:
+    """The path of a bundle of the package where that is named and no file is; else what was given."""
+    if str(named) not in NAMES or Path(named).exists():
+        return Path(named)
+    there = shipped()
+    if str(named) not in there:
+        raise ArtifactError(f"{named}: is not in this installation; name the path of a bundle")
+    return there[str(named)]
+
+
+def name_of(path: Path) -> str:
+    """As its user named it: a bundle of the package by its name, anything else by its path."""
+    return path.stem if path.absolute().parent == FOLDER else str(path)
+
+
+def _in_words() -> str:
+    return f": {', '.join(shipped())}" if shipped() else ", which has none here"
 
 
 def beside(path: Path) -> Path:
