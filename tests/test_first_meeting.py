@@ -15,7 +15,7 @@ from edge_melanoma.bundle import verify as verifying
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.machine import this_machine
 from edge_melanoma.parallel import usable_cores
-from edge_melanoma.runtime import Predictor, first_meeting, threads
+from edge_melanoma.runtime import Predictor, first_meeting, open_predictor, threads
 from edge_melanoma.runtime.door import usual_threads
 from edge_melanoma.runtime.first_meeting import Meeting, meet
 
@@ -52,6 +52,16 @@ def done(monkeypatch):
     watch(verifying, "prove")
     watch(threads, "threads_that_help")
     return seen
+
+
+def test_a_program_that_opens_a_predictor_has_it_proved_too(cache, done):
+    first = open_predictor(BUNDLE)
+    assert done == ["prove", "threads_that_help"]
+    assert open_predictor(str(BUNDLE)).predict(PICTURE).decision == first.predict(PICTURE).decision
+    assert done == ["prove", "threads_that_help"]
+    assert isinstance(first.warnings, tuple)
+    with pytest.raises(ArtifactError, match="nosuch: does not exist"):
+        open_predictor("nosuch")
 
 
 def test_it_proves_itself_and_tries_threads_once(bundle, cache, done):
@@ -175,7 +185,7 @@ def test_predict_runs_with_the_threads_that_are_remembered_unless_told_otherwise
             super().__init__(bundle, threads=threads)
 
     met = meet(open_bundle(BUNDLE))
-    monkeypatch.setattr("edge_melanoma.runtime.Predictor", Watched)
+    monkeypatch.setattr("edge_melanoma.runtime.first_meeting.Predictor", Watched)
     for more in ([], ["--threads", "3"]):
         monkeypatch.setattr(sys, "argv", ["edge-melanoma", "predict", str(PICTURE), "--model", str(BUNDLE), *more])
         with pytest.raises(SystemExit):

@@ -100,7 +100,7 @@ def test_a_repeated_id_is_refused_unless_kept(tmp_path):
 
 def test_an_unknown_label_is_refused_with_the_known_ones_unless_kept(tmp_path):
     root = make_ham(tmp_path / "ham", [*ROWS[:3], ["HAM_3", "ISIC_4", "melanoma?", "histo", "85.0", "female", "face"]])
-    with pytest.raises(DataError, match=r"label 'melanoma\?' of ISIC_4 is unknown .*known: mel, nv"):
+    with pytest.raises(DataError, match=r"label 'melanoma\?' of ISIC_4 is unknown .*known: mel; nv"):
         run(root, tmp_path / "index")
     kept = run(root, tmp_path / "index", keep_defects=True).index.table
     assert kept.filter(kept["image_id"] == "ISIC_4")["dx"].to_list() == [None]

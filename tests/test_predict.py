@@ -204,7 +204,8 @@ def test_json_has_the_same_keys_for_good_and_bad_pictures_and_the_code_tells(fol
 
 
 def test_csv_is_read_back_by_a_csv_reader(folder):
-    out, _ = command(folder, "--model", BUNDLE, "--csv")
+    out, told = command(folder, "--model", BUNDLE, "--csv")
+    assert NOTICE in told
     rows = list(csv.DictReader(io.StringIO(out)))
     assert len(rows) == 6
     assert all(float(row["score_melanoma"]) == pytest.approx(float(row["melanoma_probability"])) for row in rows)
@@ -212,7 +213,10 @@ def test_csv_is_read_back_by_a_csv_reader(folder):
 
 def test_a_picture_or_names_on_standard_input_are_the_same_as_arguments(folder):
     path = of_folder(folder)[1]
-    direct = json_lines(command(path, "--model", BUNDLE, "--json")[0])
+    out, told = command(path, "--model", BUNDLE, "--json")
+    direct = json_lines(out)
+    assert NOTICE in told
+    assert direct[0]["model"]["medical_device"] is False
     piped = json_lines(command("-", "--model", BUNDLE, "--json", stdin=path.read_bytes())[0])
     named = json_lines(command("-", "--model", BUNDLE, "--json", stdin=f"{path}\n".encode())[0])
     assert named == direct
@@ -222,7 +226,7 @@ def test_a_picture_or_names_on_standard_input_are_the_same_as_arguments(folder):
 @pytest.mark.parametrize(
     ("argv", "code", "says"),
     [
-        (["x.jpg", "--model", "no.tflite"], 4, "no.tflite: cannot be read"),
+        (["x.jpg", "--model", "no.tflite"], 4, "no.tflite: does not exist"),
         (["x.jpg", "--model", str(TINY / "tiny_int8.tflite")], 4, "is a plain .tflite"),
         (["x.jpg", "--model", str(BUNDLE), "--json", "--csv"], 2, "one form of output at a time"),
     ],

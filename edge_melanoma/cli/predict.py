@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_melanoma.errors import DataError, RecipeError
+from edge_melanoma.notice import NOTICE
 
 if TYPE_CHECKING:
     from edge_melanoma.bundle import Bundle
@@ -56,18 +57,18 @@ def predict(
     from edge_melanoma.bundle import open_bundle
     from edge_melanoma.models import find_bundle
     from edge_melanoma.prediction import find_pictures, run
-    from edge_melanoma.runtime import Predictor
-    from edge_melanoma.runtime.first_meeting import meet
+    from edge_melanoma.runtime import introduce
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv: one form of output at a time")
     bundle = open_bundle(find_bundle(model))
     given = find_pictures(pictures, standard_input=_standard_input)
-    met = meet(bundle)
-    predictor = Predictor(bundle, threads=threads or met.threads)
-    for warning in filter(None, (predictor.model.engine.slow_engine, met.warning)):
+    predictor = introduce(bundle, threads=threads)
+    for warning in predictor.warnings:
         _warn(warning)
     answers = _watched(run(predictor, given, workers=workers), total=len(given))
+    if as_json or as_csv:
+        typer.echo(NOTICE, err=True)  # a program reads the rest
     if as_json:
         found = _print_json(answers, bundle, engine=str(predictor.model.engine))
     elif as_csv:
@@ -115,6 +116,7 @@ def _print_json(answers: Iterator[Answer], bundle: Bundle, *, engine: str) -> Co
         "engine": engine,
         "synthetic": manifest.data.synthetic,
         "commercial_use": manifest.licence.commercial,
+        "medical_device": False,
     }
     found: Counter[str] = Counter()
     for answer in answers:

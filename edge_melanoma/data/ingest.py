@@ -151,10 +151,10 @@ def _refuse_duplicate_ids(table: pl.DataFrame, where: str) -> None:
 def _refuse_unknown_labels(table: pl.DataFrame, where: str, known: Mapping[str, str]) -> None:
     unknown = table.filter(pl.col("dx").is_null())
     if unknown.height:
-        row = unknown.row(0, named=True)
+        row, others = unknown.row(0, named=True), unknown.height - 1
         raise DataError(
-            f"{where}: label {row['dx_raw']!r} of {row['image_id']} is unknown (in all {unknown.height:,} rows have an "
-            f"unknown label); known: {', '.join(known)}; mend it, or give --keep-defects to keep them for the audit"
+            f"{where}: label {row['dx_raw']!r} of {row['image_id']} is unknown (as are those of {others:,} rows more); "
+            f"known: {'; '.join(known)}; mend it, or give --keep-defects to keep them for the audit"
         )
 
 

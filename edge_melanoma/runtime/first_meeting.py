@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_melanoma import __version__
-from edge_melanoma.bundle import Bundle
+from edge_melanoma.bundle import Bundle, open_bundle
 from edge_melanoma.cache import cache_folder
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.machine import this_machine
+from edge_melanoma.models import find_bundle
 from edge_melanoma.parallel import usable_cores
 from edge_melanoma.runtime.door import engine, usual_threads
+from edge_melanoma.runtime.predictor import Predictor
 
 if TYPE_CHECKING:
     from edge_melanoma.bundle.verify import Check
@@ -56,6 +58,19 @@ def meet(bundle: Bundle, *, proof: Sequence[Check] | None = None) -> Meeting:
     found = Meeting(threads=threads_that_help(bundle), warning=warning)
     _remember(place, found)
     return found
+
+
+def introduce(bundle: Bundle, *, threads: int | None = None) -> Predictor:
+    """A predictor of a bundle that has proved itself here, with as many threads as help."""
+    met = meet(bundle)
+    predictor = Predictor(bundle, threads=threads or met.threads)
+    predictor.warnings = tuple(filter(None, (predictor.model.engine.slow_engine, met.warning)))
+    return predictor
+
+
+def open_predictor(model: str | Path | None = None, *, threads: int | None = None) -> Predictor:
+    """The same of a bundle's path, or of a model of the package by its name, without one the package's first."""
+    return introduce(open_bundle(find_bundle(model)), threads=threads)
 
 
 def _proved(bundle: Bundle, proof: Sequence[Check] | None) -> str | None:

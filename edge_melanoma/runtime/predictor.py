@@ -1,6 +1,6 @@
 """From a picture to a decision by one bundle: what `predict` prints, `bench` times, and the Android app does too.
 
-    predictor = Predictor(open_bundle(Path("model.tflite")))
+    predictor = open_predictor("model.tflite")  # proved on this machine first; Predictor(bundle) is without
     found = predictor.predict(Path("lesion.jpg"))
     found.decision, found.probability, found.reasons
 
@@ -51,6 +51,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
         self.bundle = bundle
         self.model = Model(bundle.model, threads=threads, name=bundle.name)
+        self.warnings: tuple[str, ...] = ()  # of how it does on this machine, where it was asked to prove itself
 
     def predict(self, picture: Path | bytes, *, name: str | None = None) -> Prediction:
         """The decision on a picture file or its bytes; PictureError where it cannot be read."""
