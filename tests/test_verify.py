@@ -226,6 +226,12 @@ def test_show_says_that_a_model_was_pruned_or_clustered_and_is_no_faster_for_it(
     assert shrunk(prune={}, cluster={})["clustered"] == "– different weights in each large layer"
 
 
+def test_show_says_what_training_began_with(data, tiny):
+    forged = tiny.forged(data, lambda content: content["run"]["recipe"].update(model={"weights": "imagenet"}))
+    (origin,) = (one for one in card(read_bundle(forged, name="t")).sections if one.title == "Origin")
+    assert ("began with", "imagenet") in origin.rows
+
+
 @pytest.mark.parametrize(
     ("runs", "told"),
     [

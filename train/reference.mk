@@ -6,7 +6,7 @@ HAM ?= $(error HAM is not set: make reference HAM=the folder with HAM10000 as it
 SMALL_WEIGHTS ?= imagenet
 SMALL_WEIGHTS_LICENCE ?=
 SMALL_OPTIONS := --set model.weights=$(SMALL_WEIGHTS) $(if $(SMALL_WEIGHTS_LICENCE),--set model.weights_licence=$(SMALL_WEIGHTS_LICENCE))
-HELD_OUT := rosendahl
+HELD_OUT := rosendahl vidir_modern
 MODELS := edge_melanoma/models
 WEIGHTS := weights.weights.h5
 SPLIT := $(R)/split/index.parquet

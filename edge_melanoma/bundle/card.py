@@ -186,6 +186,7 @@ def _origin(bundle: Bundle) -> Section:
         ("index", data.index_sha256),
         ("weights", run.weights_sha256),
         ("recipe", f"{run.recipe_sha256}, seed {run.seed}"),
+        *_began_with(run.recipe),
         *_teachers(run.recipe),
         *_shrunk(made.recipe),
         ("quantised", f"{made.rung}{calibrated}, seed {made.seed}"),
@@ -193,6 +194,13 @@ def _origin(bundle: Bundle) -> Section:
         ("golden on", f"{manifest.golden.engine} {manifest.golden.engine_version}, {manifest.golden.architecture}"),
     ]
     return Section(title="Origin", rows=tuple(rows))
+
+
+def _began_with(recipe: Mapping[str, Any]) -> Iterator[Row]:
+    """The first weights; a recipe is free to say anything."""
+    model = recipe.get("model")
+    if isinstance(model, Mapping) and model.get("weights"):
+        yield "began with", plain(model["weights"])
 
 
 def _teachers(recipe: Mapping[str, Any]) -> Iterator[Row]:
