@@ -19,6 +19,7 @@ def evaluations_of(run: Run, folders: Sequence[Path]) -> list[dict[str, Any]]:
         recipe = metrics["about"].get("recipe")
         if recipe is None:
             raise ArtifactError(f"{folder}: does not say by which recipe; evaluate a run or folds with this version")
+        recipe = comparable(recipe)
         differing = sorted(key for key in {*recipe, *wanted} if recipe.get(key) != wanted.get(key))
         if differing:
             raise ArtifactError(

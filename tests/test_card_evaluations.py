@@ -78,6 +78,7 @@ def test_a_held_out_centre_is_named(tmp_path, written):
 
 def test_where_the_teachers_lie_is_not_another_recipe_and_anything_else_is(tmp_path, written):
     folder = written()
+    assert evaluations_of(run(tmp_path, description="In other words."), [folder])
     assert evaluations_of(run(tmp_path, teacher={"runs": ["/elsewhere/run"], "share": 0.7}), [folder])
     with pytest.raises(ArtifactError, match="they differ in fit, seed"):
         evaluations_of(run(tmp_path, seed=1, fit={"epochs": 6}), [folder])

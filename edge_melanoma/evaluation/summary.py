@@ -37,8 +37,8 @@ _NEEDED = {"split", "about", "headline", "image", "lesion", "subgroups", "no_pix
 
 
 def comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe less what differs between the folds and the final training by it: where its teachers lie."""
-    plain = portable(recipe)
+    """A recipe less what changes no weight, and may differ between trainings by it: its words, where teachers lie."""
+    plain = {key: value for key, value in portable(recipe).items() if key != "description"}
     return {**plain, "teacher": {**plain.get("teacher", {}), "runs": []}}
 
 
