@@ -45,11 +45,11 @@ $(R)/reference-small-no-%/$(WEIGHTS): $(R)/reference-no-%/$(WEIGHTS)
 	$(TOOL) train reference-small --data $(R)/split-no-$* --out $(@D) --resume $(SMALL_OPTIONS) --set 'teacher.runs=["$(R)/reference-no-$*"]'
 
 define OF_ONE
-$(R)/$(1)/decision.json: $(R)/$(1)/$(WEIGHTS)
+$(R)/$(1)/evaluation-test/metrics.json: $(R)/$(1)/$(WEIGHTS)
 	$(TOOL) evaluate $(R)/$(1) --data $(R)/split --class-mix balanced --split test --force
 $(R)/$(1)-on-%/metrics.json: $(R)/$(1)-no-%/$(WEIGHTS)
 	$(TOOL) evaluate $(R)/$(1)-no-$$* --data $(R)/split-no-$$* --class-mix balanced --split test --out $$(@D) --force
-$(R)/$(1).tflite: $(R)/$(1)/decision.json $(R)/$(1)-oof/metrics.json $(HELD_OUT:%=$(R)/$(1)-on-%/metrics.json)
+$(R)/$(1).tflite: $(R)/$(1)/evaluation-test/metrics.json $(R)/$(1)-oof/metrics.json $(HELD_OUT:%=$(R)/$(1)-on-%/metrics.json)
 	$(TOOL) convert $(R)/$(1) --int8 --out $$@ --force --evaluation $(R)/$(1)-oof $(HELD_OUT:%=--evaluation $(R)/$(1)-on-%)
 $(MODELS)/$(1).md: $(R)/$(1).tflite
 	cp $$< $(MODELS)/$(1).tflite
