@@ -205,9 +205,9 @@ def remarks_of(bench: Bench, made: Sequence[Made], left_out: Mapping[str, str], 
         "Every row of ours went through `edge-melanoma convert` with a gate so lax that the model was written; the "
         "last column is the gate that it has by default.",
         "One test part and one training: differences of a few changed decisions are chance.",
-        "The pictures (HAM10000) are for non-commercial use; they and the models are not part of this repository."
+        "The pictures (HAM10000) are for non-commercial use, and no part of this repository."
         if "CC-BY-NC-4.0" in bench.run.about["licenses"]
-        else "The pictures and the models are not part of this repository.",
+        else "The pictures are no part of this repository.",
         *(f"{each.title}: {'; '.join(each.remarks)}." for each in made if each.remarks),
         *((f"Left out, because it failed here: {', '.join(left_out)}.",) if left_out else ()),
     )

@@ -40,7 +40,7 @@ def write_result(
     command = " ".join([f"python -m edge_melanoma.benchmarks.{module or name}", *arguments])
     host = host_facts(*packages)
     write_json(folder / f"{name}.json", {"command": command, "host": host, **result})
-    versions = ", ".join(f"{package} {version}" for package, version in host["packages"].items())
+    versions = ", ".join(f"{package} {version}" for package, version in host["packages"].items() if version)
     lines = [
         f"# {title}",
         "",
