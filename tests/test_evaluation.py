@@ -443,6 +443,11 @@ def test_looks_are_counted_for_each_index(tmp_path: Path) -> None:
     assert len(looks_at_test(tmp_path)) == 5
 
 
+def test_a_leak_that_is_known_and_allowed_is_the_first_thing_said(table: Any, predictions: Any) -> None:
+    found = evaluated(table, predictions, known_leaks=("leak, allowed by request: all of it",))
+    assert (found.remarks[0].tone, found.remarks[0].text) == ("fail", "leak, allowed by request: all of it")
+
+
 def test_the_parts_of_another_index_mean_nothing_to_a_model(table: Any, predictions: Any) -> None:
     def warned(split: str, **options: bool) -> bool:
         found = evaluated(table, predictions, split=split, **options)
@@ -467,6 +472,7 @@ def test_the_parts_of_another_index_mean_nothing_to_a_model(table: Any, predicti
         ),
         (["dermamnist"], ["0"], ["isic2018"], False, "1 of these"),
         (["ph2"], ["IMD003"], ["ham10000"], False, None),
+        (["folder"], ["a"], ["folder"], False, None),
         (["ham10000"], ["ISIC_0030000"], ["ph2"], False, None),
         (["folder"], ["calibrated", "other"], ["ph2"], False, "1 of these pictures a model was calibrated with"),
         (["synth"], ["a"], ["synth"], True, None),

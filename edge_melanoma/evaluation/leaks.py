@@ -10,6 +10,7 @@ from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Rows, told
 
 HAM10000_NUMBERS = (24306, 34320)  # ISIC_0024306 to ISIC_0034320: its 10,015 pictures, and none of others
 OF_HAM10000 = frozenset({"ham10000", "dermamnist"})  # all of it, the second without ids
+ANYONES = frozenset({"folder", "csv"})  # sources that say nothing of where pictures come from
 WITH_HAM10000 = frozenset({"isic2018", "isic2019", "isic9"})  # it and others
 KEYS = {"image_id": "pictures", "patient_id": "patients", "lesion_id": "lesions", "sha256": "equal files"}
 
@@ -48,7 +49,7 @@ def known_to(manifest: Manifest, rows: pl.DataFrame) -> str | None:
         return f"{len(calibrated):,} of these pictures {name} was calibrated with, and trained on more of that data set"
     if manifest.data.synthetic:  # drawn anew, they are other pictures
         return None
-    same = pl.col("source").is_in(sorted(trained))
+    same = pl.col("source").is_in(sorted(trained - ANYONES))
     if trained & {*OF_HAM10000, *WITH_HAM10000}:
         number = pl.col("image_id").str.extract(r"^ISIC_(\d{7})$").cast(pl.Int64)
         same |= pl.col("source").is_in(sorted(OF_HAM10000)) | number.is_between(*HAM10000_NUMBERS)

@@ -95,6 +95,7 @@ def run(
         synthetic_ceiling=ceiling_of(found.task, index.roots),
         allow_leaks=allow_leaks,
         other_index=found.other_index,
+        known_leaks=found.leaks,
         model=found.model,
         about={
             "run": subject.name,
@@ -127,6 +128,7 @@ class _Found:
     fitted_on: pl.DataFrame | None  # what it learned from, where that is another index
     model: dict[str, Any]
     other_index: bool  # than the one that it was trained on
+    leaks: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)  # how many models, and by which recipe
 
 
@@ -179,11 +181,11 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
         workers=work.workers,
         on_progress=work.passes.another(rows.height),
     )
-    elsewhere = f"leak, allowed by request: {known}. Every figure here is too good" if known else _UNKNOWN
     return _Found(
         predictions=predictions,
         rule=bundle.rule,
-        remarks=(*parts.remarks, *([elsewhere] if other_index else [])),
+        remarks=(*parts.remarks, *([_UNKNOWN] if other_index and not known else [])),
+        leaks=(f"leak, allowed by request: {known}. Every figure here is too good",) if known else (),
         task=bundle.task,
         fitted_on=None,
         other_index=other_index,
