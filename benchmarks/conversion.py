@@ -28,9 +28,10 @@ from edge_melanoma.run_folder import open_run
 from .conversion_judging import TEST, Bench, decoded, relative_times, set_up
 from .conversion_ways import FIRST, FLOAT32, KINDS, OURS, LeftOutError, Made, by_bundle, by_command, by_hand
 from .host import write_result
-from .pi.build import DEFAULT_BOARDS, Workshop, build
-from .pi.cache import default_cache, say_on_stderr
-from .pi.counting import COUNTED_SUITE, compile_plugin, count_inference, on_each_core
+from .pi.build import DEFAULT_BOARDS, Workshop
+from .pi.cache import default_cache
+from .pi.counting import count_inference, on_each_core
+from .pi.counting import set_up as set_up_counting
 
 ROUNDS, QUICK_ROUNDS = 2000, 100
 PACKAGES = ("tensorflow", "ai-edge-litert", "ai-edge-quantizer", "numpy")
@@ -85,9 +86,7 @@ def make_all(
 
 def count_all(made: Sequence[Made]) -> dict[str, dict[str, Any]]:
     """Kind -> core -> the instructions of one inference there."""
-    workshop = Workshop(cache=default_cache())
-    plugin = compile_plugin(workshop.cache, say=say_on_stderr)
-    devices = build(workshop, board_names=DEFAULT_BOARDS, suite_names=[COUNTED_SUITE])
+    plugin, devices = set_up_counting(Workshop(cache=default_cache()), DEFAULT_BOARDS)
     counts = {}
     with tempfile.TemporaryDirectory() as folder:
         for each in made:

@@ -24,7 +24,7 @@ from ..program import exit_code
 from .boards import BOARDS
 from .build import DEFAULT_BOARDS, Workshop, build
 from .cache import default_cache, say_on_stderr
-from .counting import COUNTED_SUITE, Change, changes, compile_plugin, count_inference, count_predict, on_each_core
+from .counting import Change, changes, count_inference, count_predict, on_each_core, set_up
 from .results import (
     COUNT_HEADERS,
     count_rows,
@@ -111,8 +111,7 @@ def _count(options: argparse.Namespace) -> int:
         raise RecipeError(f"{missing[0]}: is no file; name bundles or .tflite files")
     committed = _committed(options.against) if options.against else {}
     workshop = _workshop(options)
-    plugin = compile_plugin(workshop.cache, say=say_on_stderr)
-    devices = build(workshop, board_names=options.board or DEFAULT_BOARDS, suite_names=[COUNTED_SUITE])
+    plugin, devices = set_up(workshop, options.board or DEFAULT_BOARDS)
     picture = checkout() / "tests" / "golden" / "pictures" / PICTURE
     counted: dict[str, Any] = {}
     predicted: dict[str, Any] = {}

@@ -8,7 +8,7 @@ loading of the model counts. With a fixed seed for Python's hashes the counts ar
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.parallel import usable_cores
 
-from .build import RECIPE
+from .build import RECIPE, Workshop, build
 from .cache import Say, key_of, part
 from .device import Device
 from .needs import need_program, run_tool
@@ -63,6 +63,12 @@ def compile_plugin(cache: Path, *, say: Say) -> Path:
         return {}
 
     return part(cache, "plugin", key_of(RECIPE, source), make, say=say) / PLUGIN
+
+
+def set_up(workshop: Workshop, board_names: Iterable[str]) -> tuple[Path, list[Device]]:
+    """The counter, and the devices that are counted on."""
+    plugin = compile_plugin(workshop.cache, say=workshop.say)
+    return plugin, build(workshop, board_names=board_names, suite_names=[COUNTED_SUITE])
 
 
 def count_inference(device: Device, model: Path, plugin: Path) -> Count:

@@ -9,6 +9,7 @@ import polars as pl
 
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.evaluation.baseline import Baseline
+from edge_melanoma.evaluation.leaks import OF_HAM10000, WITH_HAM10000
 from edge_melanoma.evaluation.level import Level
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Rows
 from edge_melanoma.evaluation.tone import COLUMN as TONE
@@ -16,7 +17,7 @@ from edge_melanoma.evaluation.tone import REMARK as ABOUT_TONE
 
 # what small networks reach on HAM10000 when lesions are kept apart lies below
 HIGHEST_AUC, HIGHEST_ACCURACY = 0.96, 0.93
-HAM_LIKE = frozenset({"ham10000", "isic2018", "isic2019", "dermamnist"})
+HAM_LIKE = OF_HAM10000 | WITH_HAM10000 - {"isic9"}  # whose classes are others
 FEW_POSITIVES = 30
 _ADVICE = "check grouping and balancing"
 
@@ -108,19 +109,8 @@ def _about_the_rule(rows: Rows, image: Level, rule: DecisionRule | None, *, othe
             )
         ]
     found = [Remark(tone="warn", text=f"decision rule: {text}") for text in rule.fitted_on.get("remarks", [])]
-    if other_index:  # its parts have another meaning
-        pass
-    elif rule.fitted_on.get("split") == rows.split:
-        same = "the out-of-fold rows" if rows.split == OUT_OF_FOLD else f"the rows of {rows.split}"
-        found.append(
-            Remark(
-                tone="warn",
-                text=f"temperature and thresholds were chosen on {same} that are measured here: what depends on them "
-                "is somewhat too good; AUC and what else needs no threshold is not touched",
-            )
-        )
-    elif rows.split == "val":
-        found.append(Remark(tone="info", text="training stopped by these rows: their figures are somewhat too good"))
+    if not other_index:  # another's parts have another meaning
+        found += _about_the_part(rows, rule)
     prevalence = rule.fitted_on.get("prevalence")
     if isinstance(prevalence, float) and not 0.5 < prevalence / image.prevalence < 2:
         found.append(
@@ -131,6 +121,19 @@ def _about_the_rule(rows: Rows, image: Level, rule: DecisionRule | None, *, othe
             )
         )
     return found
+
+
+def _about_the_part(rows: Rows, rule: DecisionRule) -> list[Remark]:
+    if rule.fitted_on.get("split") == rows.split:
+        same = "the out-of-fold rows" if rows.split == OUT_OF_FOLD else f"the rows of {rows.split}"
+        text = (
+            f"temperature and thresholds were chosen on {same} that are measured here: what depends on them "
+            "is somewhat too good; AUC and what else needs no threshold is not touched"
+        )
+        return [Remark(tone="warn", text=text)]
+    if rows.split == "val":
+        return [Remark(tone="info", text="training stopped by these rows: their figures are somewhat too good")]
+    return []
 
 
 def is_synthetic(table: pl.DataFrame) -> bool:

@@ -27,7 +27,7 @@ from edge_melanoma.evaluation.rows import OUT_OF_FOLD
 from edge_melanoma.evaluation.summary import comparable
 from edge_melanoma.evaluation.writing import check_log, log_of, write_evaluation
 from edge_melanoma.labels import Task
-from edge_melanoma.models import FOLDER, shipped
+from edge_melanoma.models import in_words, is_of_package
 from edge_melanoma.output import check_vacant, read_origin
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.run_folder import FOLDS, RULE, Run, keep_rule, open_folds, open_run, read_rule
@@ -66,10 +66,10 @@ def run(
     if not subject.exists():
         raise ArtifactError(
             f"{subject}: does not exist; give a run of `edge-melanoma train`, a bundle of `convert`, or one of the "
-            f"package: {', '.join(shipped()) or 'none here'}"
+            f"package: {in_words()}"
         )
     check_vacant(out, kind="evaluation", force=force)
-    home = out.parent / subject.name if subject.absolute().parent == FOLDER else subject  # where looks are logged
+    home = out.parent / subject.name if is_of_package(subject) else subject  # where looks are logged
     if split == "test":
         check_log(home)
     index_sha256 = index.sha256

@@ -30,7 +30,7 @@ def find_bundle(named: str | Path | None) -> Path:
         return next(iter(there.values()))
     path = by_name(named)
     if not path.exists():
-        raise ArtifactError(f"{named}: does not exist; name the path of a bundle, or one of the package{_in_words()}")
+        raise ArtifactError(f"{named}: does not exist; name the path of a bundle, or one of the package: {in_words()}")
     return path
 
 
@@ -46,14 +46,19 @@ def by_name(named: str | Path) -> Path:
 
 def name_of(path: Path) -> str:
     """As its user named it: a bundle of the package by its name, anything else by its path."""
-    return path.stem if path.absolute().parent == FOLDER else str(path)
+    return path.stem if is_of_package(path) else str(path)
 
 
-def _in_words() -> str:
-    return f": {', '.join(shipped())}" if shipped() else ", which has none here"
+def in_words() -> str:
+    """The names of those that are there."""
+    return ", ".join(shipped()) or "none here"
+
+
+def is_of_package(path: Path) -> bool:
+    """Does it lie in the package's folder, which is not the user's to fill?"""
+    return path.absolute().parent == FOLDER
 
 
 def beside(path: Path) -> Path:
-    """What stands in for a path where something is laid beside it: the package's folder is not the user's to fill, so
-    a bundle of the package is taken to lie in the working directory."""
-    return Path(path.name) if path.absolute().parent == FOLDER else path
+    """The path to lay something beside: a bundle of the package is taken to lie in the working directory."""
+    return Path(path.name) if is_of_package(path) else path
