@@ -46,7 +46,7 @@ class CaptureMeasures:
 
 
 def measure(tensor: Bytes, contract: PreprocessContract, upright_size: tuple[int, int]) -> CaptureMeasures:
-    """The measures of a tensor [H, W, 3] that the contract made of a picture of this upright size."""
+    """The measures of a view [H, W, 3] that the contract made of a picture of this upright size."""
     if tensor.dtype != np.uint8 or tensor.shape != (contract.height, contract.width, 3):
         wanted = f"uint8 {[contract.height, contract.width, 3]}"
         raise ValueError(f"{tensor.dtype} {list(tensor.shape)} is no tensor of this contract; {wanted} is")

@@ -32,12 +32,14 @@ def predict_rows(
 ) -> pl.DataFrame:
     """The prediction table of these rows of the index; `tones`: with the skin's tone, where the index lacks it."""
     hashes = rows["sha256"].fill_null("").to_list()
-    cache = make_cache(index.pictures(rows), hashes, contract, "memory", workers=workers, on_progress=on_progress)
+    # all rows or none, so that the tables of several models have the same columns
+    lacking = tones and index.table["ita"].null_count() > 0
+    seen = contract.of_view if lacking else contract  # skin has its colour before the light's is taken out
+    cache = make_cache(index.pictures(rows), hashes, seen, "memory", workers=workers, on_progress=on_progress)
     try:
         tensors = cache.open()
-        found = prediction_table(rows, forward(tensors), task)
-        # all rows or none, so that the tables of several models have the same columns
-        lacking = tones and index.table["ita"].null_count() > 0
+        given = tensors if seen == contract else np.stack([contract.for_model(view) for view in tensors])
+        found = prediction_table(rows, forward(given), task)
         return with_estimated_tone(found, tensors, contract) if lacking else found
     finally:
         cache.close()

@@ -77,7 +77,7 @@ def _changes() -> Iterator[tuple[str, Change]]:
     yield "odd_numbers", lambda content: content["metrics"].update(_ODD_NUMBERS)
     yield "capture_gate", lambda content: content.update(capture_gate=_gate())
     yield "newer_schema", lambda content: content.update(schema_version=2)
-    yield "newer_contract", lambda content: content["preprocessing"].update(version=2)
+    yield "newer_contract", lambda content: content["preprocessing"].update(version=3)
     yield "newer_rule", lambda content: content["rule"].update(version=2)
     yield "key_too_many", lambda content: content.update(author="nobody")
     yield "key_missing", lambda content: content.pop("metrics")
