@@ -90,11 +90,19 @@ def weights_licences(about: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def open_folds(folder: Path) -> tuple[Run, ...]:
-    """The runs of all folds, in order; says which are missing."""
+    """The runs of all folds, in order; says which are missing, and refuses folds that are not of one training."""
     note = read_origin(folder)
     if note is None or note["kind"] != FOLDS:
         raise ArtifactError(f"{folder}: holds no folds; make them with: edge-melanoma train … --folds K --out {folder}")
-    return tuple(open_run(folder / f"fold{fold}") for fold in range(note["folds"]))
+    runs = tuple(open_run(folder / f"fold{fold}") for fold in range(note["folds"]))
+    for key, what in (("recipe", "recipe"), ("index_sha256", "index")):
+        others = [run.folder.name for run in runs if run.about[key] != runs[0].about[key]]
+        if others:
+            raise ArtifactError(
+                f"{folder}: {', '.join(others)} came from another {what} than fold0, so they say nothing of one; "
+                "train them again with --force"
+            )
+    return runs
 
 
 def read_rule(folder: Path) -> DecisionRule | None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,10 +105,27 @@ def test_an_unfinished_training_is_neither_evaluated_nor_overwritten(data, whole
     assert "begun with another recipe (fit (learning_rate: 0.002, now 0.5))" in changed
 
 
-def test_a_finished_run_is_not_overwritten_or_resumed(data, whole):
+def test_a_finished_run_is_not_overwritten_and_kept_on_resume(data, whole):
     again = ["train", "quick", "--data", "split", "--out", whole, *TINY]
+    before = {path: path.stat().st_mtime_ns for path in whole.iterdir()}
     assert "exists already; give --force" in edge_melanoma(*again, cwd=data, code=4).stderr
-    assert "is finished already" in edge_melanoma(*again, "--resume", cwd=data, code=4).stderr
+    assert "is finished already, by the same command" in edge_melanoma(*again, "--resume", cwd=data).stderr
+    changed = edge_melanoma(*again, "--set", "model.colour=evened", "--resume", cwd=data, code=2).stderr
+    assert "begun with another recipe (model (colour: 'stored', now 'evened'))" in changed
+    assert before == {path: path.stat().st_mtime_ns for path in whole.iterdir()}
+
+
+def test_a_run_from_before_a_recipe_had_a_key_goes_on_with_its_default(data, whole, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    note = json.loads((whole / "edge-melanoma.json").read_text())
+    del note["recipe"]["model"]["colour"]
+    (run / "edge-melanoma.json").write_text(json.dumps({**note, "kind": "training"}))
+    again = ["train", "quick", "--data", "split", "--out", run, *TINY, "--resume"]
+    changed = edge_melanoma(*again, "--set", "model.colour=evened", cwd=data, code=2).stderr
+    assert "colour: 'stored', now 'evened'" in changed
+    edge_melanoma(*again, cwd=data)
+    assert (run / "weights.weights.h5").read_bytes() == (whole / "weights.weights.h5").read_bytes()
 
 
 def test_a_loss_that_is_no_number_stops_with_what_was_reached(data, tmp_path):
@@ -206,6 +224,25 @@ def test_folds_are_judged_out_of_fold_on_every_picture(data):
     assert read == index.table.height + calibrated
     wrong = edge_melanoma("evaluate", "folds", "--data", "split", cwd=data, code=2)
     assert "folds are evaluated with --split oof" in wrong.stderr
+
+
+def test_folds_of_two_recipes_are_neither_completed_nor_judged(data, tmp_path):
+    if not (data / "folds").is_dir():
+        pytest.skip("the training of the folds failed")
+    folds = tmp_path / "folds"
+    shutil.copytree(data / "folds", folds)
+    argv = ["train", "quick", "--data", "split", "--out", folds, "--folds", 3, *PLAIN, "--resume"]
+    kept = edge_melanoma(*argv, "--set", "fit.epochs=1", cwd=data).stderr
+    assert kept.count("is finished already, by the same command") == 3
+    shutil.rmtree(folds / "fold2")
+    changed = edge_melanoma(*argv, "--set", "fit.epochs=2", cwd=data, code=2).stderr
+    assert "fold0: was begun with another recipe (fit (epochs: 1, now 2))" in changed
+    shutil.copytree(folds / "fold1", folds / "fold2")
+    note = json.loads((folds / "fold2" / "edge-melanoma.json").read_text())
+    note["recipe"]["fit"]["epochs"] = 2
+    (folds / "fold2" / "edge-melanoma.json").write_text(json.dumps(note))
+    mixed = edge_melanoma("evaluate", folds, "--data", "split", "--split", "oof", "--force", cwd=data, code=4).stderr
+    assert "fold2 came from another recipe than fold0" in mixed
 
 
 def test_two_workers_on_loopback_end_with_the_weights_of_one(data, tmp_path):

@@ -17,9 +17,15 @@ from typing import Any
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.fitting.state import CHECKPOINT
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
+from edge_melanoma.recipe import make_recipe, to_table
 from edge_melanoma.run_folder import FINISHED, UNFINISHED, Run, open_run
 
-_WEIGHTS = (("weights_sha256", "weights"), ("teachers", "teacher"))
+from .recipe import TrainRecipe
+
+_SAME = (
+    ("recipe", "recipe"), ("index_sha256", "data"), ("fold", "fold"), ("weights_sha256", "weights"),
+    ("teachers", "teacher"),
+)  # fmt: skip
 
 
 def check_free(folder: Path, *, resume: bool, force: bool) -> None:
@@ -32,14 +38,19 @@ def check_free(folder: Path, *, resume: bool, force: bool) -> None:
         raise ArtifactError(
             f"{folder}: holds a training that has not finished; give --resume to go on, --force to replace"
         )
-    if kind == FINISHED and resume:
-        raise ArtifactError(
-            f"{folder}: is finished already; evaluate it with: edge-melanoma evaluate {folder} --data INDEX"
-        )
     if kind not in (FINISHED, UNFINISHED):
         check_vacant(folder, kind=FINISHED, force=force)
     elif not force:
         raise ArtifactError(f"{folder}: exists already; give --force to replace it, or name another folder")
+
+
+def finished_by(folder: Path, about: Mapping[str, Any]) -> Run | None:
+    """The run, where it is finished already by the same command; one by another is refused."""
+    note = read_origin(folder) if folder.is_dir() else None
+    if note is None or note["kind"] != FINISHED:
+        return None
+    _require_same(folder, note, about)
+    return open_run(folder)
 
 
 def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) -> bool:
@@ -60,10 +71,13 @@ def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) 
 
 
 def _require_same(folder: Path, note: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    for key, what in (("recipe", "recipe"), ("index_sha256", "data"), ("fold", "fold"), *_WEIGHTS):
-        if note.get(key) != about.get(key):
+    # an older version's recipe lacks what has been added since, and had the default of it
+    recipe = to_table(make_recipe(note["recipe"], TrainRecipe, where=f"{folder}: its recipe"))
+    before = {**note, "recipe": recipe}
+    for key, what in _SAME:
+        if key in about and before.get(key) != about[key]:
             raise RecipeError(
-                f"{folder}: was begun with another {what}{_difference(note.get(key), about.get(key))}; "
+                f"{folder}: was begun with another {what}{_difference(before.get(key), about[key])}; "
                 "--resume needs the same command; give --force to start again"
             )
 

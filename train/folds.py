@@ -12,7 +12,7 @@ import numpy as np
 from edge_melanoma.data.index import Index
 from edge_melanoma.errors import RecipeError
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
-from edge_melanoma.run_folder import FOLDS, open_run
+from edge_melanoma.run_folder import FOLDS
 
 from .recipe import TrainRecipe
 from .run import TrainResult, Watch
@@ -66,13 +66,5 @@ def run(
         folder = out / f"fold{fold}"
         watch = watch or Watch()
         watch.on_remark(f"fold{fold}, the {fold + 1}. of {folds}")
-        finished = _finished(folder) if resume else None
-        results.append(finished or run_one(recipe, index, folder, fold=fold, resume=resume, force=force, watch=watch))
+        results.append(run_one(recipe, index, folder, fold=fold, resume=resume, force=force, watch=watch))
     return FoldsResult(folder=out, results=tuple(results))
-
-
-def _finished(folder: Path) -> TrainResult | None:
-    note = read_origin(folder)
-    if note is None or note["kind"] != "run":
-        return None
-    return TrainResult(run=open_run(folder), history=(), verdict=note["verdict"])

@@ -1,5 +1,6 @@
 # From HAM10000 to the bundles of the package, and to what their cards say: make reference HAM=folder
-# Two hours on two cores. What is there already is not made again, and a training that was stopped goes on.
+# Two hours on two cores. What is there already is not made again, and a training that was stopped goes on. After a
+# change of a recipe the trainings refuse to go on with what it made before: take another R, or delete the old one.
 # SMALL_WEIGHTS=file.h5 gives the small network's first weights where Keras' cannot be fetched; then also their licence.
 R ?= build/reference
 HAM ?= $(error HAM is not set: make reference HAM=the folder with HAM10000 as it is published)
@@ -8,6 +9,7 @@ SMALL_WEIGHTS_LICENCE ?=
 SMALL_OPTIONS := --set model.weights=$(SMALL_WEIGHTS) $(if $(SMALL_WEIGHTS_LICENCE),--set model.weights_licence=$(SMALL_WEIGHTS_LICENCE))
 HELD_OUT := rosendahl vidir_modern
 MODELS := edge_melanoma/models
+RECIPES := train/recipes
 WEIGHTS := weights.weights.h5
 SPLIT := $(R)/split/index.parquet
 
@@ -25,23 +27,23 @@ $(R)/split-no-%/index.parquet: $(R)/index/audit/audit.json
 	$(TOOL) data split $(R)/index --out $(@D) --hold-out-centre $*
 
 # Five models, each tested on the fold that it never saw: the figures that count.
-$(R)/reference-folds/fold4/$(WEIGHTS): $(SPLIT)
+$(R)/reference-folds/fold4/$(WEIGHTS): $(SPLIT) $(RECIPES)/reference.toml
 	$(TOOL) train reference --data $(R)/split --folds 5 --out $(R)/reference-folds --resume
-$(R)/reference-small-folds/fold4/$(WEIGHTS): $(R)/reference-folds/fold4/$(WEIGHTS)
+$(R)/reference-small-folds/fold4/$(WEIGHTS): $(R)/reference-folds/fold4/$(WEIGHTS) $(RECIPES)/reference-small.toml
 	$(TOOL) train reference-small --data $(R)/split --folds 5 --out $(R)/reference-small-folds --resume $(SMALL_OPTIONS) --set 'teacher.runs=["$(R)/reference-folds"]'
 $(R)/%-oof/metrics.json: $(R)/%-folds/fold4/$(WEIGHTS)
 	$(TOOL) evaluate $(R)/$*-folds --data $(R)/split --class-mix balanced --split oof --out $(@D) --force
 
 # The model that ships.
-$(R)/reference/$(WEIGHTS): $(SPLIT)
+$(R)/reference/$(WEIGHTS): $(SPLIT) $(RECIPES)/reference.toml
 	$(TOOL) train reference --data $(R)/split --out $(@D) --resume
-$(R)/reference-small/$(WEIGHTS): $(R)/reference/$(WEIGHTS)
+$(R)/reference-small/$(WEIGHTS): $(R)/reference/$(WEIGHTS) $(RECIPES)/reference-small.toml
 	$(TOOL) train reference-small --data $(R)/split --out $(@D) --resume $(SMALL_OPTIONS) --set 'teacher.runs=["$(R)/reference"]'
 
 # And how its recipe does on a centre that it was trained without.
-$(R)/reference-no-%/$(WEIGHTS): $(R)/split-no-%/index.parquet
+$(R)/reference-no-%/$(WEIGHTS): $(R)/split-no-%/index.parquet $(RECIPES)/reference.toml
 	$(TOOL) train reference --data $(<D) --out $(@D) --resume
-$(R)/reference-small-no-%/$(WEIGHTS): $(R)/reference-no-%/$(WEIGHTS)
+$(R)/reference-small-no-%/$(WEIGHTS): $(R)/reference-no-%/$(WEIGHTS) $(RECIPES)/reference-small.toml
 	$(TOOL) train reference-small --data $(R)/split-no-$* --out $(@D) --resume $(SMALL_OPTIONS) --set 'teacher.runs=["$(R)/reference-no-$*"]'
 
 define OF_ONE

@@ -28,7 +28,7 @@ from edge_melanoma.run_folder import NETWORK, WEIGHTS, Run
 from .backbones import backbone, build_model
 from .backbones.profile import profile
 from .curves import draw_curves, verdict
-from .folder import begin, check_free, finish
+from .folder import begin, check_free, finish, finished_by
 from .lineage import describe, find_first_run, find_teachers, first_run_remark, inherited_from, make_teacher
 from .preview import draw_preview
 from .recipe import TrainRecipe
@@ -89,16 +89,20 @@ def run(
     force: bool = False,
     watch: Watch | None = None,
 ) -> TrainResult:
-    """Train by the recipe and write the run to `out`."""
+    """Train by the recipe and write the run to `out`; on resume, one that is finished already is kept as it is."""
     watch = watch or Watch()
     backbone(recipe.model.backbone).check_size(recipe.model.size)
+    teachers, first = find_teachers(recipe, index, fold), find_first_run(recipe, index, fold)
+    asked = _asked(recipe, index, fold, describe(teachers))
+    if resume and (run := finished_by(out, asked)):
+        watch.on_remark(f"{out} is finished already, by the same command")
+        return TrainResult(run=run, history=(), verdict=run.about["verdict"])
     data = index if fold is None else with_fold(index, fold, seed=recipe.seed)
     parts = make_parts(data, recipe.task.task())
     train = limited(parts.rows["train"], parts.labels, recipe.data.max_pictures, seed=recipe.seed)
     sampling = _sampling(recipe, parts, train)
     if is_chief():
         check_free(out, resume=resume, force=force)
-    teachers, first = find_teachers(recipe, index, fold), find_first_run(recipe, index, fold)
     remarks = list(parts.remarks)
     if first is not None and (remark := first_run_remark(first, index)):
         remarks.append(remark)
@@ -109,7 +113,7 @@ def run(
     model, loaded = _model(recipe, spread, first)
     with spread.strategy.scope():
         teacher = make_teacher(teachers, recipe.teacher.share)
-    about = _about(recipe, index, sampling, parts, fold, model, loaded, describe(teachers), remarks)
+    about = {**asked, **_about(recipe, index, sampling, parts, model, loaded, remarks)}
     pictures = _pictures(recipe, data, parts, train, watch)  # before the folder: without room nothing is begun
     try:
         going_on = begin(out, about, resume=resume, force=force) if spread.is_chief else resume
@@ -185,24 +189,29 @@ def _pictures(recipe: TrainRecipe, index: Index, parts: Parts, train: Ints, watc
     return _Pictures(train=train, val=parts.rows["val"], tensors=tensors)
 
 
-def _about(
-    recipe: TrainRecipe,
-    index: Index,
-    sampling: Sampling,
-    parts: Parts,
-    fold: int | None,
-    model: Any,
-    loaded: LoadedWeights,
-    teachers: list[Mapping[str, Any]],
-    remarks: list[str],
-) -> dict[str, Any]:
-    licenses = sorted(index.table["license"].drop_nulls().unique())
+def _asked(recipe: TrainRecipe, index: Index, fold: int | None, teachers: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the command asked for, known before any work."""
     return {
         "recipe": to_table(recipe),
         "recipe_sha256": recipe_sha256(recipe),
         "index": str(Path(index.folder).resolve()) if index.folder else None,
         "index_sha256": index.sha256,
         "fold": fold,
+        "teachers": teachers or None,
+    }
+
+
+def _about(
+    recipe: TrainRecipe,
+    index: Index,
+    sampling: Sampling,
+    parts: Parts,
+    model: Any,
+    loaded: LoadedWeights,
+    remarks: list[str],
+) -> dict[str, Any]:
+    licenses = sorted(index.table["license"].drop_nulls().unique())
+    return {
         "synthetic": index.is_synthetic,
         "licenses": licenses,
         "task": recipe.task.task().to_json(),
@@ -214,7 +223,6 @@ def _about(
         "model": {"backbone": recipe.model.backbone, "size": recipe.model.size, **profile(model).to_json()},
         "weights": loaded.to_json(),
         "weights_sha256": loaded.sha256,
-        "teachers": teachers or None,
         "versions": backend.versions(),
         "machine": this_machine().to_json(),
         "remarks": remarks,
