@@ -141,3 +141,26 @@ def test_a_closed_pipe_is_no_drama(made):
     argv = " ".join([*COMMAND, "data", "show", "split"])
     done = subprocess.run(f"{argv} | true", shell=True, capture_output=True, text=True, cwd=made)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argv", ["models", "models --json", "--version", "--help", "doctor --json", "show -h"])
+def test_results_that_cannot_be_written_end_in_one_line(argv, unbuffered):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_melanoma", *argv.split()], stdout=full, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
+    assert "standard output: cannot be written (No space left on device)" in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_has_enough_hears_no_complaint(unbuffered):
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge_melanoma", "models", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    ) as running:  # fmt: skip
+        running.stdout.close()
+        assert running.stderr.read() == b""

@@ -8,14 +8,16 @@ small device, the options of the others would take longer than a prediction.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any
 
 import typer
 
 from edge_melanoma import __version__
-from edge_melanoma.errors import EXIT_INTERRUPTED, EdgeMelanomaError
+from edge_melanoma.errors import EXIT_INTERRUPTED, ArtifactError, EdgeMelanomaError
 
 # in the order of --help; each is a function, or for `data` an app, of the module edge_melanoma.cli.NAME
 VERBS = ("data", "train", "evaluate", "convert", "verify", "show", "predict", "bench", "compare", "models", "doctor")
@@ -58,14 +60,54 @@ def main() -> None:
     """Run the command; an error of ours is one line and its own exit code."""
     asked = sys.argv[1:2]
     try:
-        command(asked if asked and asked[0] in VERBS else VERBS)(prog_name="edge-melanoma")
+        with redirect_stdout(_Results(sys.stdout)) as results:
+            try:
+                command(asked if asked and asked[0] in VERBS else VERBS)(prog_name="edge-melanoma")
+            finally:
+                results.flush()
     except EdgeMelanomaError as error:
         _say_error(str(error))
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever reads the results has enough
+        sys.exit(1)
     except SystemExit as end:
         if end.code == EXIT_INTERRUPTED:
             _say_error("stopped; what was not finished has not been written")
         raise
+
+
+class _Results:
+    """Standard output; where it takes no more, for a disk is full, an error of ours says so."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._lost: ArtifactError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._told():
+            return int(self._stream.write(text))
+
+    def flush(self) -> None:
+        with self._told():
+            self._stream.flush()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        if self._lost:  # a library that writes for trial's sake may have kept it to itself
+            raise self._lost
+        try:
+            yield
+        except OSError as error:
+            # what it holds still goes nowhere, or Python tries again when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            if isinstance(error, BrokenPipeError):
+                raise
+            why = f"standard output: cannot be written ({error.strerror}); what came out is not whole"
+            self._lost = ArtifactError(why)
+            raise self._lost from error
 
 
 def _say_error(message: str) -> None:
