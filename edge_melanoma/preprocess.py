@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,15 @@ from edge_melanoma.evened import evened
 from edge_melanoma.picture import PictureFacts, decode, open_picture
 from edge_melanoma.picture.jpeg import REDUCTIONS, reduced_size
 
-STORED, EVENED = "stored", "evened"
-VERSIONS: Mapping[str, int] = {STORED: 1, EVENED: 2}  # by colour
+ColourName = Literal["stored", "evened"]
+STORED: Final = "stored"
+EVENED: Final = "evened"
+VERSIONS: Mapping[ColourName, int] = {STORED: 1, EVENED: 2}
 MAX_TENSOR_SIDE = 4096
 SPARE = 2  # after a reduced decode, what is resized keeps at least this many times the size that it gets
 BLACK = (0, 0, 0)
 
 GeometryName = Literal["crop", "pad", "squash"]
-ColourName = Literal["stored", "evened"]
 
 
 class Geometry(NamedTuple):
