@@ -1,8 +1,10 @@
 """The models of the package: found by name, small enough, honest about their origin, and equal to their cards."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,8 +56,9 @@ def planned(folder, *words):
 @pytest.fixture
 def checkout(tmp_path):
     """As somebody clones it: with the models, and nothing that was made on the way to them."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "train/reference.mk"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    recipes = [f"train/recipes/{name}.toml" for name in NAMES]
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "train/reference.mk", *recipes):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
     (tmp_path / "edge_melanoma" / "models").mkdir(parents=True)
     for name in NAMES:
@@ -77,6 +80,23 @@ def test_make_reference_trains_although_the_models_are_there(checkout):
         trainings[0]
     )
     assert not [line for line in lines if line.startswith("rm ")], "what took hours is kept"
+
+
+@needs_make
+def test_make_reference_trains_again_after_a_change_of_the_recipe(checkout):
+    folder = checkout / "build" / "reference"
+    made = [folder / part for part in ("index/index.parquet", "index/audit/audit.json", "split/index.parquet")]
+    made.append(folder / "reference" / "weights.weights.h5")
+    for number, path in enumerate(made):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (later := time.time() + 60 + number, later))
+    command = ["make", "-n", "HAM=there", "SETUP=", "build/reference/reference/weights.weights.h5"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    assert " train " not in done.stdout
+    os.utime(checkout / "train" / "recipes" / "reference.toml", (later + 60, later + 60))
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    assert "train reference --data build/reference/split" in done.stdout
 
 
 @needs_make

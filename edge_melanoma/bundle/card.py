@@ -92,11 +92,23 @@ def _colours(contract: PreprocessContract) -> str:
     return f"{said}, contract {contract.version}"
 
 
+# of what a conversion measures, the float model and the converted one each under a rule that was fitted to it
+_NAMES = {
+    "auc": "AUC",
+    "pauc80": "partial AUC above sensitivity .8",
+    "sensitivity": "sensitivity where it refers, own thresholds",
+    "specificity": "specificity where it refers, own thresholds",
+    "ece": "calibration error, own temperature",
+    "flips": "share of decisions changed, the float model's thresholds",
+    "flips_refitted": "share of decisions changed, own thresholds",
+}
+
+
 def _metrics(metrics: Mapping[str, Any]) -> Section:
     """One row a measure: of the float model, of this one, and the difference, as far as each is there."""
     rows: dict[str, dict[str, str]] = {}
     for column, name, text in _measures(metrics):
-        rows.setdefault(name, {})[column] = text
+        rows.setdefault(_NAMES.get(name, name), {})[column] = text
     facts = [f"{name} {plain(value)}" for name, value in metrics.items() if not isinstance(value, Mapping | list)]
     columns = tuple(column for column in COLUMNS if any(column in row for row in rows.values()))
     return Section(

@@ -41,13 +41,18 @@ class SplitRecipe:
 
     def __post_init__(self) -> None:
         if tuple(self.fractions) != SPLITS or min(self.fractions.values()) < 0 or self.fractions["train"] <= 0:
-            raise RecipeError(
-                f"fractions {dict(self.fractions)}: four shares for {', '.join(SPLITS)}, none negative, train above 0"
-            )
+            raise RecipeError(f"shares {self._told}: four for {', '.join(SPLITS)}, none negative, train above 0")
         if abs(sum(self.fractions.values()) - 1) > 1e-6:
-            raise RecipeError(f"fractions {dict(self.fractions)}: sum to {sum(self.fractions.values()):g}, not to 1")
+            raise RecipeError(
+                f"shares {self._told}: sum to {sum(self.fractions.values()):g}, not to 1; a share that is not given "
+                "has its default"
+            )
         if self.folds != 0 and not 2 <= self.folds <= 100:
             raise RecipeError(f"folds {self.folds}: between 2 and 100, or 0 for none")
+
+    @property
+    def _told(self) -> str:
+        return ", ".join(f"{name} {share:g}" for name, share in self.fractions.items())
 
 
 @dataclass(frozen=True, kw_only=True)
