@@ -51,8 +51,8 @@ class Judge:
 
     def codes(self, picture: Image.Image) -> Codes:
         """Why a picture is refused."""
-        view = self.contract.image_to_view(picture)
-        return tuple(reason.code for reason in self.gate.reasons(measure(view, self.contract, picture.size)))
+        tensor = self.contract.image_to_tensor(picture)
+        return tuple(reason.code for reason in self.gate.reasons(measure(tensor, self.contract, picture.size)))
 
     def region(self, picture: Image.Image) -> Image.Image:
         """The part that the tensor is made of."""

@@ -58,10 +58,10 @@ class _Judge(NamedTuple):
 
     def ask(self, picture: Image.Image, upright: Size) -> Said:
         """Logits, and whether the gate refuses the picture."""
-        view = self.bundle.contract.image_to_view(picture)
+        tensor = self.bundle.contract.image_to_tensor(picture)
         gate = self.bundle.manifest.capture_gate
-        refused = gate is not None and bool(gate.broken(measure(view, self.bundle.contract, upright)))
-        return self.model.logits(self.bundle.contract.for_model(view)[None])[0], refused
+        refused = gate is not None and bool(gate.broken(measure(tensor, self.bundle.contract, upright)))
+        return self.model.logits(tensor[None])[0], refused
 
     def frame(self, file: PictureFile) -> _Frame:
         contract, upright = self.bundle.contract, file.facts.upright_size

@@ -3,9 +3,7 @@
 Contract, version 1, in short (tests/golden/README.md is the full text, with which other languages reproduce every
 byte): decode to upright RGB with values as stored; a large JPEG at 1/2, 1/4 or 1/8 of its size, as long as the part
 that is used stays at least twice as large as the tensor; crop, pad or squash in integers; Pillow's antialiased
-bilinear resize; uint8 [H, W, 3]. Version 2 has one step more: the colour of the light is taken out (`evened.py`). What
-the capture gate measures, the view, is before that step. A change of one number anywhere below is a new version:
-models are bound to it.
+bilinear resize; uint8 [H, W, 3]. A change of one number anywhere below is a new version: models are bound to it.
 
     tensor = PreprocessContract(width=224, height=224).to_tensor(Path("lesion.jpg"))
 """
@@ -18,21 +16,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from edge_melanoma.errors import ArtifactError, RecipeError
-from edge_melanoma.evened import evened
 from edge_melanoma.picture import PictureFacts, decode, open_picture
 from edge_melanoma.picture.jpeg import REDUCTIONS, reduced_size
 
-ColourName = Literal["stored", "evened"]
-STORED: Final = "stored"
-EVENED: Final = "evened"
-VERSIONS: Mapping[ColourName, int] = {STORED: 1, EVENED: 2}
+CONTRACT_VERSION = 1
 MAX_TENSOR_SIDE = 4096
 SPARE = 2  # after a reduced decode, what is resized keeps at least this many times the size that it gets
 BLACK = (0, 0, 0)
@@ -52,15 +46,17 @@ class Geometry(NamedTuple):
 class PreprocessContract:
     """How every picture becomes the input of one model."""
 
+    version: int = CONTRACT_VERSION
     width: int
     height: int
     geometry: GeometryName = "crop"
     pad_rgb: tuple[int, int, int] = BLACK  # the border of "pad"
-    colour: ColourName = STORED  # values as stored, or with the colour of the light taken out
 
     def __post_init__(self) -> None:
-        if self.colour not in get_args(ColourName):
-            raise RecipeError(f"preprocessing: colour {self.colour!r} is unknown; known: {', '.join(VERSIONS)}")
+        if type(self.version) is not int or self.version != CONTRACT_VERSION:
+            raise RecipeError(
+                f"preprocessing: version {self.version!r} is unknown; this package has {CONTRACT_VERSION}"
+            )
         for name, side in (("width", self.width), ("height", self.height)):
             if type(side) is not int or not 1 <= side <= MAX_TENSOR_SIDE:
                 raise RecipeError(f"preprocessing: {name} is {side!r}; it must be an integer, 1 to {MAX_TENSOR_SIDE}")
@@ -71,18 +67,6 @@ class PreprocessContract:
             raise RecipeError(f"preprocessing: pad_rgb is {colour!r}; it must be three integers, 0 to 255")
         if colour != BLACK and self.geometry != "pad":
             raise RecipeError(f"preprocessing: pad_rgb has no effect with geometry {self.geometry!r}; leave it out")
-        if colour != BLACK and self.colour == EVENED:
-            raise RecipeError("preprocessing: a border that is not black would be taken for light; evened needs black")
-
-    @property
-    def version(self) -> int:
-        """Of the contract."""
-        return VERSIONS[self.colour]
-
-    @property
-    def of_view(self) -> PreprocessContract:
-        """The contract of what the capture gate sees: the same up to the colours."""
-        return dataclasses.replace(self, colour=STORED)
 
     def to_tensor(self, source: Path | bytes, *, name: str | None = None) -> NDArray[np.uint8]:
         """The tensor [H, W, 3] of a picture file; raises PictureError (a DataError) where it is not taken."""
@@ -91,14 +75,6 @@ class PreprocessContract:
 
     def image_to_tensor(self, image: Image.Image) -> NDArray[np.uint8]:
         """The tensor [H, W, 3] of a picture that is decoded already: upright and in RGB."""
-        return self.for_model(self.image_to_view(image))
-
-    def for_model(self, view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The tensor that the model gets, of the view [H, W, 3] that the capture gate measures."""
-        return evened(view) if self.colour == EVENED else view
-
-    def image_to_view(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The view [H, W, 3] of a picture that is decoded already: in its size, and with its colours as stored."""
         if image.mode != "RGB":
             raise ValueError(f"an RGB image is needed, this one is {image.mode}; read it with read_picture")
         (x, y, width, height), resized, place = self.geometry_of(*image.size)
@@ -140,48 +116,33 @@ class PreprocessContract:
         return Geometry((0, 0, width, height), (w, h), ((self.width - w) // 2, (self.height - h) // 2))
 
     def to_json(self) -> dict[str, Any]:
-        facts = {**dataclasses.asdict(self), "version": self.version, "pad_rgb": list(self.pad_rgb)}
-        return {name: facts[name] for name in _keys(self.version)}
+        return {**dataclasses.asdict(self), "pad_rgb": list(self.pad_rgb)}
 
     @classmethod
     def from_json(cls, value: object) -> PreprocessContract:
         """The contract that an artefact carries; every key must be there and none other."""
+        keys = [field.name for field in dataclasses.fields(cls)]
         if not isinstance(value, Mapping):
-            wanted = ", ".join(_keys(VERSIONS[STORED]))
-            raise ArtifactError(f"preprocessing: is {type(value).__name__}; it must be an object with {wanted}")
-        version = value.get("version", VERSIONS[STORED])
-        if type(version) is not int or version not in VERSIONS.values():
-            known = " and ".join(map(str, VERSIONS.values()))
-            raise ArtifactError(f"preprocessing: version {version!r} is unknown; this package has {known}")
-        keys = _keys(version)
+            raise ArtifactError(
+                f"preprocessing: is {type(value).__name__}; it must be an object with {', '.join(keys)}"
+            )
         unknown, missing = sorted(map(str, value.keys() - set(keys))), [key for key in keys if key not in value]
         if unknown or missing:
             wrong = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(
                 missing
             )
             raise ArtifactError(f"preprocessing: {'; '.join(wrong)}; the keys must be {', '.join(keys)}")
-        border = value["pad_rgb"]
-        facts = {**value, "pad_rgb": tuple(border) if isinstance(border, list) else border}
-        del facts["version"]
+        colour = value["pad_rgb"]
         try:
-            found = cls(**facts)
+            return cls(**{**value, "pad_rgb": tuple(colour) if isinstance(colour, list) else colour})
         except RecipeError as error:
             raise ArtifactError(str(error)) from error
-        if found.version != version:
-            raise ArtifactError(f"preprocessing: version {version} has no colour {found.colour!r}")
-        return found
 
     @property
     def sha256(self) -> str:
         """The identity of the contract: equal exactly where every tensor is."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
-
-
-def _keys(version: int) -> list[str]:
-    """What an artefact says of a contract; version 1 knew no colour."""
-    keys = ["version", "width", "height", "geometry", "pad_rgb", "colour"]
-    return keys[:-1] if version == VERSIONS[STORED] else keys
 
 
 def _is_sample(value: object) -> bool:

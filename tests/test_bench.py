@@ -23,7 +23,7 @@ from edge_melanoma.benchmarks.device.result import read_report
 from edge_melanoma.benchmarks.device.run import BenchRecipe, run
 from edge_melanoma.benchmarks.device.subjects import open_subject, open_subjects
 from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
-from edge_melanoma.bundle import golden_of, open_bundle, pack_bundle, read_bundle
+from edge_melanoma.bundle import golden_of, open_bundle, pack_bundle
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
 from edge_melanoma.machine import this_machine
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
@@ -123,11 +123,8 @@ def test_a_report_of_before_threads_were_tried_is_read_too(report):
         read_report(json.dumps(content).encode(), name="r")
 
 
-@pytest.mark.parametrize("colour", ["stored", "evened"])
-def test_the_stages_are_those_of_a_prediction(picture, tiny, colour):
-    data = BUNDLE.read_bytes()
-    bundle = read_bundle(data if colour == "stored" else tiny.evened(data), name=colour)
-    predictor = Predictor(bundle, threads=1)
+def test_the_stages_are_those_of_a_prediction(picture):
+    predictor = Predictor(open_bundle(BUNDLE), threads=1)
     prediction, times = by_stages(predictor, picture)
     assert prediction == predictor.predict(picture)
     assert len(times) == len(STAGES)

@@ -182,7 +182,7 @@ def test_resolution_is_that_of_the_part_which_is_looked_at():
     tensor = random_tensor(1, SIDE, SIDE)
     found = measure(tensor, CONTRACT, (400, 90))
     assert (found.width_px, found.height_px) == (90, 90)
-    with pytest.raises(ValueError, match="no view of this contract"):
+    with pytest.raises(ValueError, match="no tensor of this contract"):
         measure(tensor[:-1], CONTRACT, (400, 90))
 
 

@@ -255,15 +255,6 @@ def test_the_page_says_what_each_check_refuses_and_what_it_costs(material, tiny)
     assert any(words.startswith("val: ") and "on those accepted" in words for words in found.paragraphs)
 
 
-def test_it_is_set_on_pictures_whose_light_still_has_its_colour(material):
-    gates = []
-    for colour in ("stored", "evened"):
-        contract = dataclasses.replace(material.contract, colour=colour)
-        changed = SimpleNamespace(**{**vars(material), "contract": contract})
-        gates.append(fit_gate(changed, [], seed=0, on_step=lambda *step: None))
-    assert gates[0] == gates[1]
-
-
 def test_few_training_pictures_leave_every_picture_to_the_model(material):
     few = SimpleNamespace(table=lambda part: material.table(part).head(50))
     assert fit_gate(few, [], seed=0, on_step=lambda *step: None) is None

@@ -7,17 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edge_melanoma.bundle import open_bundle, read_bundle
-from edge_melanoma.capture import Reason, measure
+from edge_melanoma.bundle import open_bundle
+from edge_melanoma.capture import Reason
 from edge_melanoma.errors import DataError
-from edge_melanoma.evened import evened
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 from edge_melanoma.prediction import Given, find_pictures, run
 from edge_melanoma.runtime import Look, Predictor
@@ -109,23 +107,6 @@ def test_it_says_why_it_abstains(predictor):
     blurred = Reason(code="blurred", words="too blurred to be judged")
     found = predictor.decide(golden.logits[sure], Look(tensor=golden.inputs[0], reasons=(blurred,)))
     assert (found.decision, found.reasons) == ("uncertain", (blurred,))
-
-
-def test_the_model_gets_a_picture_without_the_light_s_colour_and_the_gate_the_one_with_it(tiny):
-    bundle = read_bundle(tiny.evened(tiny.BUNDLE.read_bytes()), name="evened")
-    stored = replace(bundle.contract, colour="stored")
-    gate, predictor = bundle.manifest.capture_gate, Predictor(bundle)
-    rng, otherwise = np.random.default_rng(4), 0
-    for redness in np.linspace(-0.7, 0.7, 40):
-        pixels = np.clip(128 + redness * np.array([60, 0, -60]) + rng.normal(0, 25, (30, 40, 3)), 0, 255)
-        image = Image.fromarray(pixels.astype(np.uint8))
-        stream = io.BytesIO()
-        image.save(stream, "PNG")
-        seen = predictor.look(stream.getvalue())
-        np.testing.assert_array_equal(seen.tensor, evened(stored.image_to_tensor(image)))
-        assert seen.reasons == gate.reasons(measure(stored.image_to_tensor(image), stored, image.size))
-        otherwise += seen.reasons != gate.reasons(measure(seen.tensor, stored, image.size))
-    assert otherwise >= 5, "the gate would say the same of both, so this test says nothing"
 
 
 def test_logits_that_are_not_finite_are_no_decision(predictor):

@@ -5,7 +5,6 @@ import json
 import math
 import subprocess
 import sys
-from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from PIL import Image
 
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
-from edge_melanoma.evened import evened
 from edge_melanoma.picture import decode, open_picture, picture_facts, read_picture
 from edge_melanoma.preprocess import PreprocessContract
 
@@ -26,8 +24,7 @@ VECTORS = EXPECTED["vectors"]
 
 def vector_id(vector):
     contract = vector["contract"]
-    shape = f"{contract['width']}x{contract['height']}-{contract['geometry']}"
-    return f"{vector['picture']}-{shape}{'-evened' if contract['version'] == 2 else ''}"
+    return f"{vector['picture']}-{contract['width']}x{contract['height']}-{contract['geometry']}"
 
 
 def digest(array):
@@ -110,11 +107,6 @@ def slow_resize(pixels, width, height):
 
 
 def slow_tensor(pixels, contract):
-    view = slow_view(pixels, contract)
-    return slow_evened(view) if contract.colour == "evened" else view
-
-
-def slow_view(pixels, contract):
     """Geometry and resize as golden/README.md has them, in another order of code."""
     h, w, _ = pixels.shape
     width, height = contract.width, contract.height
@@ -300,82 +292,20 @@ def mutant_tensor(vector, mutant):
             region = region.resize(size, filters.get(mutant, Image.Resampling.BILINEAR))
     tensor = Image.new("RGB", (contract.width, contract.height), contract.pad_rgb)
     tensor.paste(region, place)
-    return contract.for_model(np.asarray(tensor))
+    return np.asarray(tensor)
 
 
 @pytest.mark.parametrize(
     ("mutant", "share"),
     [
         ("none", 0.0), ("bgr", 0.8), ("nearest", 0.9), ("bicubic", 0.9), ("box", 0.9), ("not antialiased", 0.8),
-        ("crop off by one", 0.5), ("full decode", 0.39), ("two steps", 0.5), ("vertical first", 0.5),
+        ("crop off by one", 0.5), ("full decode", 0.4), ("two steps", 0.5), ("vertical first", 0.5),
         ("filter sees outside", 0.25),
     ],
 )  # fmt: skip
 def test_a_wrong_implementation_fails_the_golden_vectors(mutant, share):
     caught = [digest(mutant_tensor(vector, mutant)) != vector["sha256"] for vector in VECTORS]
     assert sum(caught) == 0 if mutant == "none" else sum(caught) >= share * len(VECTORS), sum(caught) / len(VECTORS)
-
-
-# --- the colour of the light ------------------------------------------------------------------------------------------
-
-
-def slow_evened(view):
-    """Section 8 of golden/README.md with exact fractions, and roots that are found by trying."""
-
-    def root(square):
-        low, high = 0, square + 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if middle * middle <= square else (low, middle)
-        return low
-
-    flat = view.reshape(-1, 3).tolist()
-    norms = [root(root(sum(pixel[c] ** 4 for pixel in flat) * 2**28 // len(flat))) for c in range(3)]
-    grey = root(sum(norm**2 for norm in norms) // 3)
-    if grey == 0:
-        return view
-    divisors = [min(max(norm, (grey + 1) // 2), 2 * grey) for norm in norms]
-    rounded = [
-        [math.floor(Fraction(v * grey, d) + Fraction(1, 2)) for v, d in zip(p, divisors, strict=True)] for p in flat
-    ]
-    return np.minimum(np.array(rounded), 255).astype(np.uint8).reshape(view.shape)
-
-
-@pytest.mark.parametrize("kind", ["any", "skin", "black", "red", "dark", "one pixel", "white"])
-def test_the_colour_of_the_light_is_taken_out_by_the_documented_integer_arithmetic(kind):
-    rng = np.random.default_rng(5)
-    noise = rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
-    view = {
-        "any": noise,
-        "skin": (noise // 4 + [180, 110, 90]).astype(np.uint8),
-        "black": np.zeros((4, 5, 3), np.uint8),
-        "red": noise * np.array([1, 0, 0], np.uint8),
-        "dark": noise // 100,
-        "one pixel": np.array([[[200, 40, 90]]], np.uint8),
-        "white": np.full((3, 3, 3), 255, np.uint8),
-    }[kind]
-    np.testing.assert_array_equal(evened(view), slow_evened(view))
-
-
-def test_a_lamp_of_another_colour_makes_no_difference_once_its_colour_is_taken_out():
-    skin = np.random.default_rng(2).integers(90, 160, (64, 64, 3)) * np.array([1.2, 0.8, 0.7])
-    lamps = [(1, 1, 1), (1.15, 1, 0.85), (0.85, 1, 1.2), (0.8, 0.8, 0.8)]
-    seen = [evened(np.clip(skin * lamp, 0, 255).astype(np.uint8)).astype(int) for lamp in lamps]
-    for other in seen[1:3]:
-        ratio = other.mean((0, 1)) / seen[0].mean((0, 1))
-        assert np.ptp(ratio) < 0.01, "no channel gained on another"
-    assert seen[3].mean() / seen[0].mean() == pytest.approx(0.8, abs=0.02), "the strength of the light stays"
-    means = seen[0].mean((0, 1))
-    assert np.ptp(means) < 0.05 * means.mean()
-
-
-def test_the_gate_sees_the_picture_before_its_colours_are_changed():
-    contract = PreprocessContract(width=12, height=12, colour="evened")
-    image = random_image(30, 20, seed=3)
-    view = contract.image_to_view(image)
-    np.testing.assert_array_equal(view, contract.of_view.image_to_tensor(image))
-    np.testing.assert_array_equal(contract.image_to_tensor(image), evened(view))
-    assert contract.of_view.version == 1
 
 
 # --- the contract as a value ------------------------------------------------------------------------------------------
@@ -408,12 +338,7 @@ def test_the_identity_of_a_contract_is_the_hash_of_its_documented_json():
         ({"pad_rgb": [0, 0, 256], "geometry": "pad"}, "three integers"),
         ({"pad_rgb": "black"}, "three integers"),
         ({"pad_rgb": [1, 1, 1]}, "no effect with geometry 'crop'"),
-        ({"version": 3}, "version 3 is unknown; this package has 1 and 2"),
-        ({"version": 2}, "missing: colour"),
-        ({"colour": "stored"}, "unknown: colour"),
-        ({"version": 2, "colour": "stored"}, "version 2 has no colour 'stored'"),
-        ({"version": 2, "colour": "sepia"}, "colour 'sepia' is unknown; known: stored, evened"),
-        ({"version": 2, "colour": ["evened"]}, "is unknown; known: stored, evened"),
+        ({"version": 2}, "version 2 is unknown; this package has 1"),
         ({"version": True}, "version True"),
     ],
 )

@@ -1,7 +1,6 @@
 """The tone of skin as a subgroup: the estimate against drawn pictures whose true angle is known, and who is grouped."""
 
 import importlib.util
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,12 +155,6 @@ def test_it_is_estimated_only_where_it_is_asked_for_and_the_index_lacks_it(plain
     ask = {"workers": 1, "tones": True}
     found = predict_rows(forward, CONTRACT, MEL, index, index.table, **ask)
     assert found[COLUMN].to_list() == estimates(pictures).tolist()
-    seen = []
-    even = replace(CONTRACT, colour="evened")
-    again = predict_rows(lambda tensors: seen.append(tensors) or forward(tensors), even, MEL, index, index.table, **ask)
-    assert again[COLUMN].equals(found[COLUMN]), "skin has its tone before the light's colour is taken out"
-    path = index.pictures()[0]
-    np.testing.assert_array_equal(seen[0][0], even.to_tensor(path.root / path.path))
     assert COLUMN not in predict_rows(forward, CONTRACT, MEL, index, index.table, workers=1).columns
     told = index.with_table(index.table.with_columns(ita=pl.lit(30.0)))
     assert COLUMN not in predict_rows(forward, CONTRACT, MEL, told, told.table, **ask).columns

@@ -110,8 +110,8 @@ def test_a_finished_run_is_not_overwritten_and_kept_on_resume(data, whole):
     before = {path: path.stat().st_mtime_ns for path in whole.iterdir()}
     assert "exists already; give --force" in edge_melanoma(*again, cwd=data, code=4).stderr
     assert "is finished already, by the same command" in edge_melanoma(*again, "--resume", cwd=data).stderr
-    changed = edge_melanoma(*again, "--set", "model.colour=evened", "--resume", cwd=data, code=2).stderr
-    assert "begun with another recipe (model (colour: 'stored', now 'evened'))" in changed
+    changed = edge_melanoma(*again, "--set", "model.dropout=0.5", "--resume", cwd=data, code=2).stderr
+    assert "begun with another recipe (model (dropout: 0.2, now 0.5))" in changed
     assert before == {path: path.stat().st_mtime_ns for path in whole.iterdir()}
 
 
@@ -119,11 +119,11 @@ def test_a_run_from_before_a_recipe_had_a_key_goes_on_with_its_default(data, who
     run = tmp_path / "run"
     run.mkdir()
     note = json.loads((whole / "edge-melanoma.json").read_text())
-    del note["recipe"]["model"]["colour"]
+    del note["recipe"]["model"]["dropout"]
     (run / "edge-melanoma.json").write_text(json.dumps({**note, "kind": "training"}))
     again = ["train", "quick", "--data", "split", "--out", run, *TINY, "--resume"]
-    changed = edge_melanoma(*again, "--set", "model.colour=evened", cwd=data, code=2).stderr
-    assert "colour: 'stored', now 'evened'" in changed
+    changed = edge_melanoma(*again, "--set", "model.dropout=0.5", cwd=data, code=2).stderr
+    assert "dropout: 0.2, now 0.5" in changed
     edge_melanoma(*again, cwd=data)
     assert (run / "weights.weights.h5").read_bytes() == (whole / "weights.weights.h5").read_bytes()
 

@@ -82,7 +82,7 @@ def _check(run: Run, recipe: TrainRecipe, index: Index, fold: int | None) -> Non
     if run.contract != recipe.model.contract():
         raise RecipeError(
             f"{where} sees {run.contract.width}x{run.contract.height} pixels by another contract; "
-            "a teacher sees what its pupil sees: the same model.size, model.geometry and model.colour"
+            "a teacher sees what its pupil sees: the same model.size and model.geometry"
         )
     if (run.about["index_sha256"], run.about["fold"]) != (index.sha256, fold):
         raise RecipeError(

@@ -8,7 +8,7 @@ from typing import Literal
 from edge_melanoma.errors import RecipeError
 from edge_melanoma.fitting.recipe import AugmentName, BalanceRecipe, FitRecipe, above, within
 from edge_melanoma.labels import AkPolicy, Task, task
-from edge_melanoma.preprocess import ColourName, GeometryName, PreprocessContract
+from edge_melanoma.preprocess import GeometryName, PreprocessContract
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,6 @@ class ModelRecipe:
     backbone: str = "mobilenetv2-0.35"
     size: int = 96  # pixels, square
     geometry: GeometryName = "crop"
-    colour: ColourName = "stored"  # or evened: the colour of the light is taken out
     dropout: float = 0.2
     weights: str = "none"  # none, imagenet, the path of an .h5 file, or that of a run
     weights_licence: str = ""  # of an .h5 file from elsewhere; the model inherits it, and unknown allows nothing
@@ -42,7 +41,7 @@ class ModelRecipe:
         self.contract()
 
     def contract(self) -> PreprocessContract:
-        return PreprocessContract(width=self.size, height=self.size, geometry=self.geometry, colour=self.colour)
+        return PreprocessContract(width=self.size, height=self.size, geometry=self.geometry)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ from edge_melanoma.capture.limits import CHECKS
 from edge_melanoma.decision import DecisionRule, Interval, Threshold
 from edge_melanoma.labels import TASKS
 from edge_melanoma.metrics.estimate import shown, span
-from edge_melanoma.preprocess import STORED, PreprocessContract
 
 DIGITS = 4  # of a threshold: they lie near 0.01
 
@@ -79,17 +78,12 @@ def _what(bundle: Bundle) -> Section:
         ("classes", ", ".join(task.classes)),
         ("network", f"{model.backbone}, {model.parameters:,} parameters, {model.macs:,} multiply-adds a picture"),
         ("format", f"{model.format}: {model.input} → {model.output}"),
-        ("pictures", f"{contract.geometry} to {contract.width}x{contract.height}, {_colours(contract)}"),
+        ("pictures", f"{contract.geometry} to {contract.width}x{contract.height}, contract {contract.version}"),
         ("carries", f"{LABELS}, {GOLDEN} ({manifest.golden.pictures} pictures), manifest.json"),
     ]
     if model.float_layers:
         rows.append(("in float", ", ".join(model.float_layers)))
     return Section(title="Model", rows=tuple(rows))
-
-
-def _colours(contract: PreprocessContract) -> str:
-    said = "colours as stored" if contract.colour == STORED else "the colour of the light taken out"
-    return f"{said}, contract {contract.version}"
 
 
 # of what a conversion measures, the float model and the converted one each under a rule that was fitted to it

@@ -1,6 +1,6 @@
 """Is this picture fit to be judged at all? Asked before the model sees it, on every device alike.
 
-    measures = measure(view, contract, facts.upright_size)
+    measures = measure(tensor, contract, facts.upright_size)
     for reason in gate.reasons(measures):
         print(reason.words)
 

@@ -97,8 +97,8 @@ def measure_pictures(
 
 def _measure_picture(picture: Picture, contract: PreprocessContract) -> CaptureMeasures:
     file = open_picture(picture.read(), name=picture.name)
-    view = contract.image_to_view(decode(file, contract.reduction(file.facts)))
-    return measure(view, contract, file.facts.upright_size)
+    tensor = contract.image_to_tensor(decode(file, contract.reduction(file.facts)))
+    return measure(tensor, contract, file.facts.upright_size)
 
 
 def refused_by(gate: CaptureGate, pictures: Sequence[CaptureMeasures]) -> Refused:

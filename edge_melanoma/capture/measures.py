@@ -1,4 +1,4 @@
-"""What can be told of a picture from its view and its size: light, sharpness, skin, a lesion.
+"""What can be told of a picture from its tensor and its size: light, sharpness, skin, a lesion.
 
 Integers only, until exact whole numbers are divided at the end, so that every language gives every number to the last
 bit. The normative text is tests/golden/CAPTURE.md; what a measure is worth is in benchmarks/results/capture.md.
@@ -31,7 +31,7 @@ Mask = NDArray[np.bool_]
 class CaptureMeasures:
     """One picture in numbers; a share without another word is one of the pixels that are seen."""
 
-    width_px: int  # of the part of the upright original that the view is made of
+    width_px: int  # of the part of the upright original that the tensor is made of
     height_px: int
     black_share: float  # of the largest ellipse in the picture; what of it is not near black is seen
     mean_luma: float  # 0 to 255
@@ -45,13 +45,13 @@ class CaptureMeasures:
     scatter_share: float  # of neighbouring pixels, those with a border of the lesion between them
 
 
-def measure(view: Bytes, contract: PreprocessContract, upright_size: tuple[int, int]) -> CaptureMeasures:
-    """The measures of a view [H, W, 3] that the contract made of a picture of this upright size."""
-    if view.dtype != np.uint8 or view.shape != (contract.height, contract.width, 3):
+def measure(tensor: Bytes, contract: PreprocessContract, upright_size: tuple[int, int]) -> CaptureMeasures:
+    """The measures of a tensor [H, W, 3] that the contract made of a picture of this upright size."""
+    if tensor.dtype != np.uint8 or tensor.shape != (contract.height, contract.width, 3):
         wanted = f"uint8 {[contract.height, contract.width, 3]}"
-        raise ValueError(f"{view.dtype} {list(view.shape)} is no view of this contract; {wanted} is")
+        raise ValueError(f"{tensor.dtype} {list(tensor.shape)} is no tensor of this contract; {wanted} is")
     (_, _, width, height), _, _ = contract.geometry_of(*upright_size)
-    red, green, blue = np.ascontiguousarray(np.moveaxis(_without_border(view, contract, upright_size), 2, 0))
+    red, green, blue = np.ascontiguousarray(np.moveaxis(_without_border(tensor, contract, upright_size), 2, 0))
     brightest, darkest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     ellipse, centre = _ellipses(*red.shape)
     middle = np.maximum(np.minimum(red, green), np.minimum(np.maximum(red, green), blue))
@@ -72,15 +72,15 @@ def measure(view: Bytes, contract: PreprocessContract, upright_size: tuple[int, 
     )
 
 
-def _without_border(view: Bytes, contract: PreprocessContract, upright_size: tuple[int, int]) -> Bytes:
-    """What of the view is picture. Beside a border one pixel more is left out: after a reduced decoding the place
+def _without_border(tensor: Bytes, contract: PreprocessContract, upright_size: tuple[int, int]) -> Bytes:
+    """What of the tensor is picture. Beside a border one pixel more is left out: after a reduced decoding the place
     can differ by one from that of the full size."""
     _, (width, height), (x, y) = contract.geometry_of(*upright_size)
     if width < contract.width:
-        view = view[:, x + 1 : x + width - 1]
+        tensor = tensor[:, x + 1 : x + width - 1]
     if height < contract.height:
-        view = view[y + 1 : y + height - 1]
-    return view
+        tensor = tensor[y + 1 : y + height - 1]
+    return tensor
 
 
 def _ellipses(height: int, width: int) -> tuple[Mask, Mask]:

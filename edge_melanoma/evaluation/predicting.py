@@ -15,8 +15,6 @@ from edge_melanoma.labels import Task
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.preprocess import PreprocessContract
 
-AT_ONCE = 512  # pictures
-
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pictures as the contract makes them (n, H, W, 3) -> logits (n, class)."""
 
@@ -34,23 +32,15 @@ def predict_rows(
 ) -> pl.DataFrame:
     """The prediction table of these rows of the index; `tones`: with the skin's tone, where the index lacks it."""
     hashes = rows["sha256"].fill_null("").to_list()
-    # all rows or none, so that the tables of several models have the same columns
-    lacking = tones and index.table["ita"].null_count() > 0
-    seen = contract.of_view if lacking else contract  # skin has its colour before the light's is taken out
-    cache = make_cache(index.pictures(rows), hashes, seen, "memory", workers=workers, on_progress=on_progress)
+    cache = make_cache(index.pictures(rows), hashes, contract, "memory", workers=workers, on_progress=on_progress)
     try:
         tensors = cache.open()
-        logits = forward(tensors) if seen == contract else _of_views(forward, contract, tensors)
-        found = prediction_table(rows, logits, task)
+        found = prediction_table(rows, forward(tensors), task)
+        # all rows or none, so that the tables of several models have the same columns
+        lacking = tones and index.table["ita"].null_count() > 0
         return with_estimated_tone(found, tensors, contract) if lacking else found
     finally:
         cache.close()
-
-
-def _of_views(forward: Forward, contract: PreprocessContract, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The logits of what the contract makes of views, some at a time: the cache may be larger than the memory."""
-    parts = [views[start : start + AT_ONCE] for start in range(0, len(views), AT_ONCE)]
-    return np.concatenate([forward(np.stack([contract.for_model(view) for view in part])) for part in parts])
 
 
 def prediction_table(rows: pl.DataFrame, logits: NDArray[np.float32], task: Task) -> pl.DataFrame:

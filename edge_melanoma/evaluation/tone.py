@@ -1,10 +1,9 @@
-"""The tone of the skin around a lesion, estimated where the index tells none.
+"""The tone of the skin around a lesion, estimated from what the model sees, where the index tells none.
 
-The rule: the view (preprocess.py; its colours are as stored) without its padding, reduced by whole numbers to at most
-128 pixels a side, then `ita_deg` of data/eda/image_stats.py: the median of ITA = atan2(L* − 50, b*) over patches along
-the border, inside a rim of 4 %, without what is black (dark corners) or below Otsu's threshold (lesion, dark hair);
-what hair is left loses to the medians. An angle beyond 90° is bluer than any skin: the light has made it so, and it
-tells no tone.
+The rule: the tensor without its padding, reduced by whole numbers to at most 128 pixels a side, then `ita_deg` of
+data/eda/image_stats.py: the median of ITA = atan2(L* − 50, b*) over patches along the border, inside a rim of 4 %,
+without what is black (dark corners) or below Otsu's threshold (lesion, dark hair); what hair is left loses to the
+medians. An angle beyond 90° is bluer than any skin: the light has made it so, and it tells no tone.
 
 The angle is one of the picture, not of the patient. The light of the dermatoscope, its fall-off to the border, white
 balance and gel are in it; tests/test_tone.py has the error on drawn pictures, whose true angle is known.

@@ -86,6 +86,7 @@ def look(
 ) -> Look:
     """The picture as the model will see it, and whether it is fit to be judged."""
     file = open_picture(picture, name=name)
-    view = contract.image_to_view(decode(file, contract.reduction(file.facts)))
-    reasons = () if gate is None else gate.reasons(measure(view, contract, file.facts.upright_size))
-    return Look(tensor=contract.for_model(view), reasons=reasons)
+    tensor = contract.image_to_tensor(decode(file, contract.reduction(file.facts)))
+    if gate is None:
+        return Look(tensor=tensor, reasons=())
+    return Look(tensor=tensor, reasons=gate.reasons(measure(tensor, contract, file.facts.upright_size)))

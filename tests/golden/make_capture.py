@@ -81,7 +81,7 @@ def drawn() -> Iterator[tuple[str, Image.Image]]:
 def vector(path: Path, contract: PreprocessContract) -> dict[str, Any]:
     """One expectation."""
     file = open_picture(path, name=path.name)
-    tensor = contract.image_to_view(decode(file, contract.reduction(file.facts)))
+    tensor = contract.image_to_tensor(decode(file, contract.reduction(file.facts)))
     measures = measure(tensor, contract, file.facts.upright_size)
     return {
         "picture": path.relative_to(HERE).as_posix(),

@@ -77,12 +77,7 @@ def _changes() -> Iterator[tuple[str, Change]]:
     yield "odd_numbers", lambda content: content["metrics"].update(_ODD_NUMBERS)
     yield "capture_gate", lambda content: content.update(capture_gate=_gate())
     yield "newer_schema", lambda content: content.update(schema_version=2)
-    yield "newer_contract", lambda content: content["preprocessing"].update(version=3)
-    yield "evened", lambda content: content["preprocessing"].update(version=2, colour="evened")
-    yield "evened_by_version_1", lambda content: content["preprocessing"].update(colour="evened")
-    yield "no_colour", lambda content: content["preprocessing"].update(version=2)
-    yield "stored_by_version_2", lambda content: content["preprocessing"].update(version=2, colour="stored")
-    yield "other_colour", lambda content: content["preprocessing"].update(version=2, colour="sepia")
+    yield "newer_contract", lambda content: content["preprocessing"].update(version=2)
     yield "newer_rule", lambda content: content["rule"].update(version=2)
     yield "key_too_many", lambda content: content.update(author="nobody")
     yield "key_missing", lambda content: content.pop("metrics")
@@ -104,13 +99,12 @@ def _changes() -> Iterator[tuple[str, Change]]:
 def _forged(tiny: ModuleType, committed: bytes) -> Iterator[tuple[str, bytes]]:
     """Every value that a device uses, and every object and list around it, replaced by others."""
     gated = tiny.forged(committed, lambda content: content.update(capture_gate=_gate()))
-    for bundle, of, used in (("", gated, _USED), ("evened: ", tiny.evened(committed), _USED[:1])):
-        archive = read_archive(of, limits=LIMITS, name="bundle")
-        manifest = json.loads(archive.entries[MANIFEST])
-        for path in [path for each in used for path in _places(_at(manifest, each), each)]:
-            for other in _OTHERS:
-                if other != _at(manifest, path) or type(other) is not type(_at(manifest, path)):
-                    yield f"{bundle}{'.'.join(map(str, path))} = {other!r}", tiny.forged(of, _replacing(path, other))
+    archive = read_archive(gated, limits=LIMITS, name="bundle")
+    manifest = json.loads(archive.entries[MANIFEST])
+    for path in [path for used in _USED for path in _places(_at(manifest, used), used)]:
+        for other in _OTHERS:
+            if other != _at(manifest, path) or type(other) is not type(_at(manifest, path)):
+                yield f"{'.'.join(map(str, path))} = {other!r}", tiny.forged(gated, _replacing(path, other))
 
 
 def _places(value: Any, path: Place) -> Iterator[Place]:

@@ -19,31 +19,26 @@ from edge_melanoma.data.synth.dataset import picture_of
 from edge_melanoma.data.synth.latents import case_of
 from edge_melanoma.runtime import Predictor
 
-from ..places import TINY_BUNDLE
-from .bundles import tiny_maker
-
 SEED = 22
 DRAWN_LESIONS, TINTED = 60, 180
 DRAWN_SIDE = 96
 
 
 def write_predictions(out: Path, bundle: Path) -> None:
-    """`bundle.tflite`, `pictures/*.png` and `predictions.json`; `evened.tflite` and `evened.json` are the same for the
-    committed bundle with the colour of the light taken out.
+    """`bundle.tflite`, `pictures/*.png` and `predictions.json`.
 
     PNG, because its decoder is Kotlin's own: so the whole way is compared, from the file to the decision.
     """
     (out / "pictures").mkdir()
-    for number, image in enumerate(_pictures()):
-        (out / "pictures" / f"{number:03}.png").write_bytes(_png(image))
     shutil.copyfile(bundle, out / "bundle.tflite")
-    (out / "evened.tflite").write_bytes(tiny_maker().evened(TINY_BUNDLE.read_bytes()))
-    for given, told in (("bundle.tflite", "predictions.json"), ("evened.tflite", "evened.json")):
-        predictor = Predictor(open_bundle(out / given), threads=1)
-        pictures = sorted((out / "pictures").iterdir())
-        found = [{"picture": path.name, **_prediction(predictor, path)} for path in pictures]
-        expected = {"engine": str(predictor.model.engine), "predictions": found}
-        (out / told).write_text(json.dumps(expected), encoding="utf-8")
+    predictor = Predictor(open_bundle(bundle), threads=1)
+    found = []
+    for number, image in enumerate(_pictures()):
+        name = f"{number:03}.png"
+        (out / "pictures" / name).write_bytes(_png(image))
+        found.append({"picture": name, **_prediction(predictor, out / "pictures" / name)})
+    engine = str(predictor.model.engine)
+    (out / "predictions.json").write_text(json.dumps({"engine": engine, "predictions": found}), encoding="utf-8")
 
 
 def _prediction(predictor: Predictor, path: Path) -> dict[str, Any]:

@@ -166,16 +166,6 @@ def forged(data: bytes, change=lambda content: None, **contents: bytes) -> bytes
     return append_archive(parts.pop(MODEL), {**parts, MANIFEST: canonical(content)})
 
 
-def evened(data: bytes) -> bytes:
-    """A bundle that takes the colour of the light out, and whose gate asks for skin, which another light hides."""
-
-    def change(content) -> None:
-        content["preprocessing"].update(version=2, colour="evened")
-        content["capture_gate"]["limits"].update(min_skin_share=0.5)
-
-    return forged(data, change)
-
-
 def convert_models() -> None:
     """Train the network and write both models with their metadata."""
     from edge_melanoma import backend

@@ -70,9 +70,10 @@ class Predictor(private val bundle: Bundle, private val engine: Engine, private 
         val file = openPicture(picture)
         val facts = file.facts
         val contract = manifest.contract
-        val view = contract.toView(decodePicture(file, contract.reduction(facts), jpegDecoder))
-        val reasons = manifest.captureGate?.reasons(measure(view, contract, facts.uprightWidth, facts.uprightHeight))
-        return Look(contract.forModel(view), facts, reasons.orEmpty())
+        val tensor = contract.toTensor(decodePicture(file, contract.reduction(facts), jpegDecoder))
+        val gate = manifest.captureGate ?: return Look(tensor, facts, emptyList())
+        val measures = measure(tensor, contract, facts.uprightWidth, facts.uprightHeight)
+        return Look(tensor, facts, gate.reasons(measures))
     }
 
     /** The logits of one tensor. */

@@ -43,7 +43,7 @@ class CaptureTest {
         val picture = decodePicture(file, reduction, Given.pillow(path.substringAfterLast('/'), file))
         val (width, height) = vector.ints("upright_size")
         assertEquals(listOf(width, height), listOf(file.facts.uprightWidth, file.facts.uprightHeight), path)
-        return measure(contract.toView(picture), contract, width, height)
+        return measure(contract.toTensor(picture), contract, width, height)
     }
 
     private fun byName(found: CaptureMeasures) = mapOf(

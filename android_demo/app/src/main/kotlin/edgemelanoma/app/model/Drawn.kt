@@ -48,9 +48,9 @@ private fun stages(decoder: JpegDecoder, ready: Ready, jpeg: ByteArray): Map<Str
     }
     val file = timed("read") { openPicture(jpeg) }
     val picture = timed("decode and turn upright") { decodePicture(file, contract.reduction(file.facts), decoder) }
-    val (view, tensor) = timed("resize") { contract.toView(picture).let { it to contract.forModel(it) } }
+    val tensor = timed("resize") { contract.toTensor(picture) }
     timed("capture gate") {
-        manifest.captureGate?.reasons(measure(view, contract, file.facts.uprightWidth, file.facts.uprightHeight))
+        manifest.captureGate?.reasons(measure(tensor, contract, file.facts.uprightWidth, file.facts.uprightHeight))
     }
     val logits = timed("infer") { ready.predictor.infer(tensor) }
     timed("decide") { manifest.rule.decide(manifest.rule.probability(logits)) }

@@ -21,7 +21,7 @@ data class CaptureMeasures(
     val scatterShare: Double,
 )
 
-/** The measures of the view that [contract] made of a picture whose upright size is [width] x [height]. */
+/** The measures of a tensor that [contract] made of a picture whose upright size is [width] x [height]. */
 fun measure(tensor: Rgb, contract: Contract, width: Int, height: Int): CaptureMeasures {
     val geometry = contract.geometryOf(width, height)
     val view = View(tensor, withoutBorder(contract, geometry))

@@ -8,6 +8,7 @@ import edgemelanoma.core.picture.reducedSide
 import edgemelanoma.core.sha256
 import kotlin.math.max
 
+private const val CONTRACT_VERSION = 1L
 private const val MAX_TENSOR_SIDE = 4096L
 
 // After a reduced decode, what is resized keeps at least this many times the size that it gets.
@@ -16,34 +17,28 @@ private const val SPARE = 2
 /** How a picture is fitted into a tensor of another shape. */
 enum class GeometryName(val word: String) { CROP("crop"), PAD("pad"), SQUASH("squash") }
 
-/** Values as stored, or with the colour of the light taken out; and the version of the contract that knows it. */
-enum class ColourName(val word: String, val version: Long) { STORED("stored", 1), EVENED("evened", 2) }
-
 /** What becomes of a picture of one size: [region] is resized to [width] x [height] and put at ([x], [y]). */
 data class Geometry(val region: Region, val width: Int, val height: Int, val x: Int, val y: Int)
 
-/** How every picture becomes the input of one model: the preprocessing contract, version 1 or 2. */
+/** How every picture becomes the input of one model: the preprocessing contract, version 1. */
 data class Contract(
     val width: Int,
     val height: Int,
     val geometry: GeometryName = GeometryName.CROP,
     val padRgb: List<Int> = listOf(0, 0, 0),
-    val colour: ColourName = ColourName.STORED,
 ) {
     init {
         require(width in 1..MAX_TENSOR_SIDE && height in 1..MAX_TENSOR_SIDE) { "a tensor of ${width}x$height" }
         require(padRgb.size == 3 && padRgb.all { it in 0..255 }) { "pad_rgb is $padRgb" }
         require(geometry == GeometryName.PAD || padRgb.all { it == 0 }) { "pad_rgb has no effect with $geometry" }
-        require(colour == ColourName.STORED || padRgb.all { it == 0 }) { "evened needs a black border" }
     }
 
     /** The identity of the contract, equal exactly where every tensor is. */
     val sha256: String
         get() = sha256(
             (
-                (if (colour == ColourName.STORED) "{" else "{\"colour\":\"${colour.word}\",") +
-                    "\"geometry\":\"${geometry.word}\",\"height\":$height,\"pad_rgb\":[${padRgb.joinToString(",")}]," +
-                    "\"version\":${colour.version},\"width\":$width}"
+                "{\"geometry\":\"${geometry.word}\",\"height\":$height,\"pad_rgb\":[${padRgb.joinToString(",")}]," +
+                    "\"version\":$CONTRACT_VERSION,\"width\":$width}"
                 ).toByteArray(),
         )
 
@@ -84,13 +79,7 @@ data class Contract(
     }
 
     /** The tensor of a picture that is decoded and upright already. */
-    fun toTensor(picture: Rgb): Rgb = forModel(toView(picture))
-
-    /** The tensor that the model gets, of the view that the capture gate measures. */
-    fun forModel(view: Rgb): Rgb = if (colour == ColourName.EVENED) evened(view) else view
-
-    /** The picture in the size of the tensor, with its colours as stored. */
-    fun toView(picture: Rgb): Rgb {
+    fun toTensor(picture: Rgb): Rgb {
         val geometry = geometryOf(picture.width, picture.height)
         val resized = resize(picture, geometry.region, geometry.width, geometry.height)
         return if (resized.width == width && resized.height == height) resized else onBorder(resized, geometry)
@@ -108,21 +97,13 @@ data class Contract(
     companion object {
         /** The contract that a bundle carries; every key must be there and none other. */
         fun fromJson(json: JsonObject): Contract {
-            val newest = ColourName.values().maxOf { it.version }
-            val version = json.long("version")
-            if (version > newest) json.requireVersion(newest)
-            val known = ColourName.values().find { it.version == version }
-                ?: throw bundleEdited("${json.where}: version $version is unknown; this app reads 1 to $newest")
-            val keys = arrayOf("geometry", "height", "pad_rgb", "version", "width")
-            json.requireKeys(*if (known == ColourName.STORED) keys else arrayOf("colour", *keys))
-            if (known != ColourName.STORED && json.text("colour") != known.word) {
-                throw bundleEdited("${json.where}: version $version has no colour \"${json.text("colour")}\"")
-            }
+            json.requireKeys("geometry", "height", "pad_rgb", "version", "width")
+            json.requireVersion(CONTRACT_VERSION)
             val word = json.text("geometry")
             val geometry = GeometryName.values().find { it.word == word }
                 ?: throw bundleEdited("${json.where}: geometry \"$word\" is unknown; known: crop, pad, squash")
             try {
-                return Contract(json.int("width"), json.int("height"), geometry, json.ints("pad_rgb"), known)
+                return Contract(json.int("width"), json.int("height"), geometry, json.ints("pad_rgb"))
             } catch (error: IllegalArgumentException) {
                 throw bundleEdited("${json.where}: ${error.message}", error)
             }
