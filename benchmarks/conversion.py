@@ -75,7 +75,7 @@ def make_all(
                     made.append(by_command(kind, run.folder, given, Path(folder), quick=quick))
                 else:
                     first = parts.table[parts.rows["train"][:FIRST]]
-                    made.append(by_hand(kind, network, decoded(run, index, first)))
+                    made.append(by_hand(kind, network, decoded(run, index, first), turns=run.turns))
             except LeftOutError as error:
                 if kind == FLOAT32:  # the others are beside it
                     raise

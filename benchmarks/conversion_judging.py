@@ -80,7 +80,10 @@ def set_up(run: Run, index: Index, network: Any) -> Bench:
         raise DataError(f"{index.folder}: is not the index that {run.folder} was trained on, or the run is of a fold")
     parts = make_parts(index, run.task, needed=("train", CALIBRATION, TEST))
     tensors = {part: decoded(run, index, parts.table[parts.rows[part]]) for part in (CALIBRATION, TEST)}
-    said = {part: predict_logits(network, pixels, np.arange(len(pixels))) for part, pixels in tensors.items()}
+    said = {
+        part: predict_logits(network, pixels, np.arange(len(pixels)), turns=run.turns)
+        for part, pixels in tensors.items()
+    }
     rule = read_rule(run.folder)
     if rule is None:
         rows = parts.table[parts.rows[CALIBRATION]]

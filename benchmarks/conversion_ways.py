@@ -145,10 +145,10 @@ def by_bundle(path: Path, run: Run) -> Made:
     )
 
 
-def by_hand(kind: str, network: Any, pictures: NDArray[np.uint8]) -> Made:
+def by_hand(kind: str, network: Any, pictures: NDArray[np.uint8], *, turns: int = 1) -> Made:
     """Without us: the same float network, converted as the guides of these tools show it."""
     started = time.perf_counter()
-    model = _MAKERS[kind](network, pictures[:FIRST])
+    model = _MAKERS[kind](network if turns == 1 else _answering(network, turns), pictures[:FIRST])
     return Made(
         kind=kind,
         title=THEIRS[kind],
@@ -157,6 +157,14 @@ def by_hand(kind: str, network: Any, pictures: NDArray[np.uint8]) -> Made:
         compressed_bytes=compressed_bytes(model),
         seconds=time.perf_counter() - started,
     )
+
+
+def _answering(network: Any, turns: int) -> Any:
+    """The network that answers with the mean over quarter turns of a picture, as one would write it in Keras."""
+    tf, keras = backend.tensorflow(), backend.keras()
+    picture = keras.Input(network.input_shape[1:], batch_size=1)
+    several = tf.concat([tf.image.rot90(picture, k) for k in range(turns)], 0)
+    return keras.Model(picture, tf.reduce_mean(network(several), 0, keepdims=True))
 
 
 def compressed_bytes(model: bytes) -> int:

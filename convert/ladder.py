@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.tflite.model import read_model
@@ -13,6 +13,7 @@ from .attempt import Attempt, attempt
 from .export import to_tflite
 from .material import Logits
 from .rungs import Made, Workshop, maker_of
+from .turns import turned
 
 OnAttempt = Callable[[Attempt], None]
 
@@ -39,7 +40,8 @@ def climb(workshop: Workshop, *, on_attempt: OnAttempt, tflite_float: Mapping[st
     """Convert by the recipe: one export for the float kinds, the rungs in turn for int8."""
     attempts: list[Attempt] = []
     recipe = workshop.recipe
-    for name, made in _all(workshop):
+    for name, single in _all(workshop):
+        made = replace(single, model=turned(single.model, workshop.material.run.turns))
         _require_sound(name, made, recipe.format)
         found = attempt(
             name,

@@ -19,7 +19,7 @@ from edge_melanoma.data.tensors import TensorCache, make_cache
 from edge_melanoma.decision import DecisionRule, positive_classes
 from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError
 from edge_melanoma.evaluation.predicting import prediction_table
-from edge_melanoma.fitting.fit import predict_logits
+from edge_melanoma.fitting.fit import logits_of_turns, predict_logits
 from edge_melanoma.fitting.network import load_network
 from edge_melanoma.parallel import OnProgress, silent
 from edge_melanoma.recipe import make_recipe
@@ -99,8 +99,17 @@ class Material:
         """What the float network says of a part."""
         if part not in self._reference:
             tensors = self.tensors(part)
-            self._reference[part] = predict_logits(self.network, tensors, np.arange(len(tensors)))
+            self._reference[part] = self.answers(self.network, tensors)
         return self._reference[part]
+
+    def reference_of_turns(self, part: str) -> Logits:
+        """The same (turn, picture, class), of each turn of a picture that its answer is the mean of."""
+        tensors = self.tensors(part)
+        return logits_of_turns(self.network, tensors, np.arange(len(tensors)), turns=self.run.turns)
+
+    def answers(self, network: Any, tensors: Pixels) -> Logits:
+        """What a network of this run answers, in float."""
+        return predict_logits(network, tensors, np.arange(len(tensors)), turns=self.run.turns)
 
     def predictions(self, part: str, logits: Logits) -> pl.DataFrame:
         """Logits of a part as the table that is judged."""

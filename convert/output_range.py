@@ -24,14 +24,15 @@ _MAKES_LOGITS = ("FULLY_CONNECTED", "CONV_2D")
 
 
 def choose_range(logits: NDArray[np.float32], rule: DecisionRule) -> tuple[float, float]:
-    """The lowest and the highest logit of the output."""
-    exact = rule.log_odds(logits)
+    """The lowest and the highest logit of the output, from logits (turn, picture, class): each turn's are made into
+    values of the output before their mean is."""
+    exact = rule.log_odds(logits.mean(axis=0))
     thresholds = [logit(rule.threshold_low.value), logit(rule.threshold_refer.value)]
     near = np.min([np.abs(exact - threshold) for threshold in thresholds], axis=0) < NEAR
     best, least = (float(logits.min()), float(logits.max())), np.inf
     for below, above in itertools.product(CUT, CUT):
         low, high = (float(value) for value in np.percentile(logits, [below, 100 - above]))
-        score = rule.log_odds(quantised(logits, low, high))
+        score = rule.log_odds(quantised(quantised(logits, low, high).mean(axis=0), low, high))
         if score.min() > max(exact.min(), min(thresholds) - BEYOND) + scale_of(low, high):
             continue
         if score.max() < min(exact.max(), max(thresholds) + BEYOND) - scale_of(low, high):

@@ -38,6 +38,7 @@ from .sections import sections_of
 from .shrink import shrink
 from .speed import relative_latency
 from .stability import Stability, stability
+from .turns import turned
 
 UNSHRUNK = "neither pruned nor clustered"  # the same conversion of the network as it was
 
@@ -118,6 +119,11 @@ def run(
     with Material(folder, index=index, on_progress=lambda d, n: watch.on_progress("decoding pictures", d, n)) as m:
         backend.be_deterministic()
         backend.set_seeds(recipe.seed)
+        if recipe.format == "int16x8" and m.run.turns > 1:
+            raise RecipeError(
+                f"{folder}: answers for {m.run.turns} turns of a picture, which int16x8 would make in float; "
+                "convert it as int8 or float16"
+            )
         told = evaluations_of(m.run, evaluations)
         return _Conversion(m, recipe, out, beside, evaluations=told, force=force, watch=watch).run()
 
@@ -147,7 +153,7 @@ class _Conversion:
         ids = table["image_id"].gather(rows).to_list()
         material.rule_before()  # thresholds that cannot be chosen are told now, not after a training
         pictures = material.training_tensors(rows)
-        float_model = to_tflite(material.network, "float32")
+        float_model = turned(to_tflite(material.network, "float32"), material.run.turns)
         tflite_float = self._logits(float_model, (CALIBRATION, CHOICE))
         network, remarks = shrink(material, recipe, on_progress=self.watch.on_progress)
         workshop = Workshop(
@@ -184,7 +190,8 @@ class _Conversion:
     def _layer_errors(self, network: Model, pictures: Pixels, climbed: Climb) -> list[LayerError]:
         """Of plain post-training quantisation, whatever was chosen: where this network is weak."""
         first = climbed.attempts[0]
-        plain = first.model if first.rung == "post-training" else to_tflite(network, "int8", calibration=pictures)
+        plain = first.model if first.rung == "post-training" and self.material.run.turns == 1 else None
+        plain = plain or to_tflite(network, "int8", calibration=pictures)
         return layer_errors(fold_normalisation(network), plain, pictures)
 
     def _beside_each_other(
@@ -195,7 +202,8 @@ class _Conversion:
         network, pictures = self.material.network, workshop.pictures
         if workshop.network is network:
             return relative_latency(models, pictures[0], reference="float32"), None
-        models[UNSHRUNK] = to_tflite(network, self.recipe.format, calibration=pictures)
+        plain = to_tflite(network, self.recipe.format, calibration=pictures)
+        models[UNSHRUNK] = turned(plain, self.material.run.turns)
         latency = relative_latency(models, pictures[0], reference="float32")
         nearest = climbed.nearest
         time = latency[f"{climbed.attempts.index(nearest) + 1}: {nearest.rung}"] / latency[UNSHRUNK]

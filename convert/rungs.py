@@ -63,7 +63,7 @@ class Workshop:
     def with_chosen_range(self, model: bytes) -> bytes:
         """The model with the values of its output laid around the thresholds."""
         material = self.material
-        return with_output_range(model, *choose_range(material.reference(CALIBRATION), material.rule_before()))
+        return with_output_range(model, *choose_range(material.reference_of_turns(CALIBRATION), material.rule_before()))
 
 
 def post_training(workshop: Workshop) -> Iterator[Made]:

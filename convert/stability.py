@@ -15,6 +15,7 @@ from .export import to_tflite
 from .graph import Model
 from .material import CHOICE, Material
 from .recipe import ConvertRecipe
+from .turns import turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,8 @@ def stability(
     """Convert after training with each half, and compare."""
     rule, positive = material.rule_before(), positive_classes(material.task.classes)
     tensors = material.tensors(CHOICE)
-    runners = [
-        Runner(to_tflite(network, recipe.format, calibration=pictures[half]), name="a half") for half in (first, second)
-    ]
+    halves = (to_tflite(network, recipe.format, calibration=pictures[half]) for half in (first, second))
+    runners = [Runner(turned(half, material.run.turns), name="a half") for half in halves]
     logits = [runner.logits(tensors) for runner in runners]
     decisions = [np.array(rule.decisions(rule.probability(each))) for each in logits]
     scores = [positive_log_odds(each, positive) for each in logits]

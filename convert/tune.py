@@ -15,7 +15,7 @@ from edge_melanoma import backend
 from edge_melanoma.decision import positive_classes, positive_log_odds
 from edge_melanoma.fitting.batches import BatchMaker
 from edge_melanoma.fitting.distribution import distribution
-from edge_melanoma.fitting.fit import Fitter, OnStep, Teacher, predict_logits
+from edge_melanoma.fitting.fit import Fitter, OnStep, Teacher
 from edge_melanoma.fitting.recipe import BalanceRecipe, FitRecipe
 from edge_melanoma.fitting.sampling import Sampling
 from edge_melanoma.parallel import usable_cores
@@ -90,7 +90,7 @@ def _counting(done: list[Epoch], settled_from: int) -> list[float]:
 def distance(material: Material, model: Model) -> float:
     """The mean change of the positives' log-odds on the validation part."""
     tensors = material.tensors(CHOICE)
-    logits = predict_logits(model, tensors, np.arange(len(tensors)))
+    logits = material.answers(model, tensors)
     positive = positive_classes(material.task.classes)
     before = positive_log_odds(material.reference(CHOICE), positive)
     return float(np.abs(positive_log_odds(logits, positive) - before).mean())

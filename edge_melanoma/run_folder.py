@@ -52,6 +52,11 @@ class Run:
         return int(self.about["recipe"]["seed"])
 
     @property
+    def turns(self) -> int:
+        """Of how many quarter turns of a picture its answer is the mean; runs from before that was asked have one."""
+        return int(self.about["recipe"]["model"].get("turns", 1))
+
+    @property
     def weights(self) -> Path:
         """The weights that were kept."""
         return self.folder / WEIGHTS

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.tensorflow
 import polars as pl  # noqa: E402
 
 from edge_melanoma.bundle import open_bundle  # noqa: E402
+from edge_melanoma.bundle.card import card  # noqa: E402
 from edge_melanoma.bundle.verify import verify  # noqa: E402
 from edge_melanoma.cli import main  # noqa: E402
 from edge_melanoma.convert import run as stage  # noqa: E402
@@ -27,6 +28,7 @@ from edge_melanoma.evaluation.writing import looks_at_test  # noqa: E402
 from edge_melanoma.fitting.network import load_network  # noqa: E402
 from edge_melanoma.run_folder import open_run  # noqa: E402
 from edge_melanoma.runtime import Model as Runner  # noqa: E402
+from edge_melanoma.runtime import Predictor  # noqa: E402
 
 COMMAND = [sys.executable, "-m", "edge_melanoma"]
 TRAINED = ["model.backbone=seedcnn", "model.size=32", "fit.epochs=12", "fit.batch=16"]
@@ -90,6 +92,10 @@ def converted(home):
         bundle=open_bundle(home / "model.tflite"),
         looks=looks_at_test(home / "run"),
     )
+
+
+def card_rows(path):
+    return [row for section in card(open_bundle(path)).sections for row in section.rows]
 
 
 def report_of(out):
@@ -290,6 +296,40 @@ def test_a_float32_bundle_says_what_keras_says(home, tmp_path):
     given = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
     exact = load_network(open_run(home / "run"))(given.astype(np.float32), training=False).numpy()
     np.testing.assert_allclose(Runner(bundle.model).logits(given), exact, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def of_turns(home):
+    """The run, as if it had been asked to answer for a picture's quarter turns: its training is the same."""
+    folder = home / "of_turns"
+    shutil.copytree(home / "run", folder, ignore=shutil.ignore_patterns("decision.json"))
+    note = json.loads((folder / "edge-melanoma.json").read_text())
+    note["recipe"]["model"]["turns"] = 4
+    (folder / "edge-melanoma.json").write_text(json.dumps(note))
+    return folder
+
+
+def test_a_model_of_quarter_turns_decides_the_same_of_each(home, of_turns, tmp_path):
+    out = tmp_path / "m.tflite"
+    edge_melanoma("convert", of_turns, "--int8", "--out", out, "--set", "calibration.pictures=60", *LAX)
+    assert verify(out).passed
+    rows = {row["name"]: row for row in report_of(out)["rows"]}
+    assert rows["float_logits"]["views"]["frozen"]["value"] <= 1e-4, "the float file says what Keras says of the turns"
+    assert ("answers for", "the picture and its quarter turns, 4 in all, by their mean") in card_rows(out)
+    predictor = Predictor(open_bundle(out))
+    index = read_index(home / "split")
+    for picture in index.pictures()[:10]:
+        tensor = predictor.look(picture.root / picture.path).tensor
+        answers = [predictor.infer(np.ascontiguousarray(np.rot90(tensor, k))) for k in range(4)]
+        for answer in answers[1:]:
+            np.testing.assert_array_equal(answer, answers[0])
+
+
+def test_integers_of_16_bits_answer_for_no_turns(of_turns, tmp_path):
+    (tmp_path / "recipe.toml").write_text('format = "int16x8"\n')
+    argv = ["convert", of_turns, "--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "m.tflite"]
+    said = edge_melanoma(*argv, code=2)
+    assert "answers for 4 turns of a picture, which int16x8 would make in float" in said.stderr
 
 
 @pytest.mark.parametrize("kind", ["float16", "dynamic", "int16x8"])

@@ -72,7 +72,7 @@ def turned(rule, logits, changed):
 
 def test_the_range_of_the_output_is_laid_where_decisions_are_made():
     logits = long_tailed_logits()
-    low, high = choose_range(logits, rule())
+    low, high = choose_range(logits[None], rule())
     assert logits.min() <= low < -2 < 2 < high <= logits.max()
     whole, chosen = quantised(logits, float(logits.min()), float(logits.max())), quantised(logits, low, high)
     assert turned(rule(), logits, chosen) <= 0.5 * turned(rule(), logits, whole)
@@ -81,10 +81,20 @@ def test_the_range_of_the_output_is_laid_where_decisions_are_made():
     assert off[0] < 0.7 * off[1]
 
 
+def test_the_range_is_wide_enough_for_turns_that_differ_more_than_their_mean():
+    """Cut off one by one, the answers would have another mean, although that lies well inside."""
+    mean = long_tailed_logits().clip(-4, 4)
+    apart = np.random.default_rng(1).normal(0, 4, mean.shape).astype(np.float32)
+    turns = np.stack([mean + apart, mean - apart])
+    ranges = choose_range(turns, rule()), choose_range(mean[None], rule())
+    changed = [quantised(quantised(turns, *ends).mean(axis=0), *ends) for ends in ranges]
+    assert turned(rule(), mean, changed[0]) < 0.5 * turned(rule(), mean, changed[1])
+
+
 @pytest.mark.parametrize("ends", [(0.0, 0.5), (0.02, 1.0), (0.0, 0.0), (0.3, 0.3)])
 def test_a_range_is_found_for_thresholds_that_nothing_reaches_too(ends):
     logits = long_tailed_logits(200)
-    low, high = choose_range(logits, rule(*ends))
+    low, high = choose_range(logits[None], rule(*ends))
     assert logits.min() <= low < high <= logits.max()
 
 

@@ -220,13 +220,19 @@ def _about(
         "pictures": {part: len(rows) for part, rows in parts.rows.items()},
         "trained_on": len(sampling.labels),
         "monitor": recipe.fit.monitor,
-        "model": {"backbone": recipe.model.backbone, "size": recipe.model.size, **profile(model).to_json()},
+        "model": {"backbone": recipe.model.backbone, "size": recipe.model.size, **_cost(model, recipe)},
         "weights": loaded.to_json(),
         "weights_sha256": loaded.sha256,
         "versions": backend.versions(),
         "machine": this_machine().to_json(),
         "remarks": remarks,
     }
+
+
+def _cost(model: Any, recipe: TrainRecipe) -> dict[str, Any]:
+    """Of one answer."""
+    facts = profile(model).to_json()
+    return {**facts, "macs": facts["macs"] * recipe.model.turns}
 
 
 def _finish(

@@ -122,7 +122,7 @@ def _judge(recipe: TrainRecipe, task: Task) -> Any:
             raise ArtifactError(f"{folder}: has no state after an epoch")
         for weight, value in zip(model[0].weights, state.average or state.weights, strict=True):
             weight.assign(value)
-        return predict_logits(model[0], tensors, np.arange(len(tensors)))
+        return predict_logits(model[0], tensors, np.arange(len(tensors)), turns=recipe.model.turns)
 
     return judge
 

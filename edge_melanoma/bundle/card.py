@@ -81,6 +81,10 @@ def _what(bundle: Bundle) -> Section:
         ("pictures", f"{contract.geometry} to {contract.width}x{contract.height}, contract {contract.version}"),
         ("carries", f"{LABELS}, {GOLDEN} ({manifest.golden.pictures} pictures), manifest.json"),
     ]
+    trained = manifest.run.recipe.get("model")
+    turns = trained.get("turns", 1) if isinstance(trained, Mapping) else 1
+    if turns != 1:
+        rows.append(("answers for", f"the picture and its quarter turns, {plain(turns)} in all, by their mean"))
     if model.float_layers:
         rows.append(("in float", ", ".join(model.float_layers)))
     return Section(title="Model", rows=tuple(rows))

@@ -314,7 +314,7 @@ def _forward(run: Run) -> Forward:
     from edge_melanoma.fitting.network import load_network
 
     model = load_network(run)
-    return lambda tensors: predict_logits(model, tensors, np.arange(len(tensors)))
+    return lambda tensors: predict_logits(model, tensors, np.arange(len(tensors)), turns=run.turns)
 
 
 def _fitted_on(run: Run, index: Index) -> pl.DataFrame | None:

@@ -233,21 +233,31 @@ def set_batch_norm_momentum(model: Any, momentum: float) -> None:
 
 
 def predict_logits(
-    model: Any, tensors: NDArray[np.uint8], rows: NDArray[np.int64], *, batch: int = 64
+    model: Any, tensors: NDArray[np.uint8], rows: NDArray[np.int64], *, turns: int = 1, batch: int = 64
 ) -> NDArray[np.float32]:
-    """The logits of these rows; the last batch is filled up, so that one shape is traced only."""
+    """The logits of these rows, each the mean over so many quarter turns of the picture."""
+    logits: NDArray[np.float32] = logits_of_turns(model, tensors, rows, turns=turns, batch=batch).mean(axis=0)
+    return logits
+
+
+def logits_of_turns(
+    model: Any, tensors: NDArray[np.uint8], rows: NDArray[np.int64], *, turns: int, batch: int = 64
+) -> NDArray[np.float32]:
+    """The logits (turn, row, class) of these rows for each quarter turn of their pictures; the last batch is filled up,
+    so that one shape is traced only."""
     if not len(rows):
         raise DataError("no pictures to predict")
     tf = backend.tensorflow()
 
     @tf.function(reduce_retracing=True)
     def forward(pictures: Any) -> Any:
-        return model(tf.cast(pictures, tf.float32), training=False)
+        pictures = tf.cast(pictures, tf.float32)
+        return tf.stack([model(tf.image.rot90(pictures, k), training=False) for k in range(turns)])
 
     found = []
     for start in range(0, len(rows), batch):
         chosen = rows[start : start + batch]
         filled = np.resize(chosen, batch)
-        found.append(forward(tf.convert_to_tensor(np.array(tensors[filled]))).numpy()[: len(chosen)])
-    logits: NDArray[np.float32] = np.concatenate(found).astype(np.float32)
+        found.append(forward(tf.convert_to_tensor(np.array(tensors[filled]))).numpy()[:, : len(chosen)])
+    logits: NDArray[np.float32] = np.concatenate(found, axis=1).astype(np.float32)
     return logits
