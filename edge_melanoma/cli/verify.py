@@ -51,8 +51,11 @@ def _print(found: Verification) -> None:
     from edge_melanoma.cli.rows import print_rows
 
     console.print(Text(found.bundle, "bold"))
-    rows = [(SIGNS[check.passed], check.check, check.detail) for check in found.checks]
-    print_rows(rows, styles=[STYLES[check.passed] for check in found.checks])
+    reached = [check for check in found.checks if check.passed is not None]
+    rows = [(SIGNS[check.passed], check.check, check.detail) for check in reached]
+    if left := len(found.checks) - len(reached):
+        rows.append((SIGNS[None], f"{left} more", "not reached"))
+    print_rows(rows, styles=[*(STYLES[check.passed] for check in reached), *([STYLES[None]] * bool(left))])
     for warning in found.warnings:
         console.print(f"warning: {warning}", markup=False)
     for remark in found.remarks:
