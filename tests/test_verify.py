@@ -267,7 +267,7 @@ def test_show_sets_float_and_converted_side_by_side_with_their_difference(data, 
     assert measured.columns == ("", "float", "converted", "difference")
     assert set(measured.rows) == {
         ("roc_auc", "0.910", "0.905", "−0.005 (−0.009 to −0.001)"),
-        ("flips", "", "0.012 (0.005–0.020)", ""),
+        ("share of decisions changed, the float model's thresholds", "", "0.012 (0.005–0.020)", ""),
         ("by sex.female", "0.900 (0.800–0.950)", "0.890", ""),
     }
 
