@@ -116,3 +116,11 @@ def test_a_width_that_no_table_has_is_counted_at_its_native_size(name):
     (row,) = as_json(name)
     assert row["size"] == 224
     assert row["macs"] == pytest.approx(97e6, rel=0.03)  # published, with a head for 1000 classes
+
+
+def test_the_trained_models_of_the_package_are_told_beside_the_networks(monkeypatch, tmp_path):
+    monkeypatch.setattr("edge_melanoma.models.shipped", lambda: {"reference": tmp_path, "reference-small": tmp_path})
+    assert run().endswith("Trained, with the package: reference, reference-small (edge-melanoma show NAME)\n")
+    assert "with the package" not in run("seedcnn")
+    monkeypatch.setattr("edge_melanoma.models.shipped", dict)
+    assert "with the package" not in run()

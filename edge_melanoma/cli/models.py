@@ -33,8 +33,10 @@ def models(
     rows = _rows(names or [], size)
     if as_json:
         print_json([row.to_json() for row in rows])
-    else:
-        _print(rows)
+        return
+    _print(rows)
+    if not names:
+        _print_shipped()
 
 
 def _rows(names: Sequence[str], size: int | None) -> list[Row]:
@@ -79,3 +81,11 @@ def _print(rows: Sequence[Row]) -> None:
             "published" if row.network.imagenet else "none",
         )
     console.print(table)
+
+
+def _print_shipped() -> None:
+    from edge_melanoma.cli.console import out as console
+    from edge_melanoma.models import shipped
+
+    if there := shipped():
+        console.print(f"\nTrained, with the package: {', '.join(there)} (edge-melanoma show NAME)", markup=False)
