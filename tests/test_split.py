@@ -239,3 +239,14 @@ def test_a_random_split_of_ham10000_leaks_what_the_literature_says(tmp_path):
     assert sum(leak.leaked for leak in leaks) / sum(leak.pictures for leak in leaks) == pytest.approx(0.388, abs=0.02)
     melanomas = sum(leak.leaked_melanomas for leak in leaks) / sum(leak.melanomas for leak in leaks)
     assert melanomas == pytest.approx(0.683, abs=0.03)
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.05, True), (0.15, False)])
+def test_a_calibration_part_with_too_few_melanomas_for_thresholds_is_told_at_once(tmp_path, share, told):
+    shares = {"train": 0.85 - share, "val": 0.0, "calibration": share, "test": 0.15}
+    index = write(tmp_path, make_table())
+    result = split.run(index, split.SplitRecipe(fractions=shares, folds=0), tmp_path / "split")
+    table = read_index(tmp_path / "split").table
+    count = table.filter((pl.col("split") == "calibration") & (pl.col("y_mel") == 1)).height
+    assert (count < 10) == told
+    assert (f"melanomas in the calibration part: {count};" in " ".join(result.remarks)) == told

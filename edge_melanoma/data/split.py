@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from edge_melanoma.calibration import FEWEST_POSITIVES
 from edge_melanoma.data.groups import Groups, find_groups
 from edge_melanoma.data.index import SPLITS, Index, write_index
 from edge_melanoma.data.stratify import assign
@@ -283,4 +284,10 @@ def _remarks(groups: Groups, table: pl.DataFrame, recipe: SplitRecipe, part: NDA
     smallest = min((f for f in recipe.fractions.values() if f > 0), default=1.0)
     if groups.largest > smallest * table.height:
         remarks.append(f"the largest group has {groups.largest:,} pictures, more than the smallest part was to get")
+    calibrating = int(((table["y_mel"] == 1).fill_null(False).to_numpy() & (part == SPLITS.index("calibration"))).sum())
+    if calibrating < FEWEST_POSITIVES and recipe.fractions["calibration"] > 0:
+        remarks.append(
+            f"melanomas in the calibration part: {calibrating}; thresholds are chosen on {FEWEST_POSITIVES} at least, "
+            "so give it a larger share (--calibration), or convert will refuse"
+        )
     return tuple(remarks)
