@@ -78,6 +78,11 @@ def to_table(recipe: Any) -> dict[str, Any]:
     return table
 
 
+def wordless(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's table less its description, which changes no weight."""
+    return {key: value for key, value in table.items() if key != "description"}
+
+
 def recipe_sha256(recipe: Any) -> str:
     """The identity of a recipe: equal for equal values, however they came about."""
     return hashlib.sha256(json.dumps(to_table(recipe), sort_keys=True).encode()).hexdigest()

@@ -20,6 +20,7 @@ from edge_melanoma.labels import Task, task_from_json
 from edge_melanoma.licences import NOT_STATED
 from edge_melanoma.output import read_origin, write_json
 from edge_melanoma.preprocess import PreprocessContract
+from edge_melanoma.recipe import wordless
 from edge_melanoma.run_note import check_note
 
 WEIGHTS = "weights.weights.h5"
@@ -101,7 +102,8 @@ def open_folds(folder: Path) -> tuple[Run, ...]:
         raise ArtifactError(f"{folder}: holds no folds; make them with: edge-melanoma train … --folds K --out {folder}")
     runs = tuple(open_run(folder / f"fold{fold}") for fold in range(note["folds"]))
     for key, what in (("recipe", "recipe"), ("index_sha256", "index")):
-        others = [run.folder.name for run in runs if run.about[key] != runs[0].about[key]]
+        facts = [wordless(run.about[key]) if key == "recipe" else run.about[key] for run in runs]
+        others = [run.folder.name for run, fact in zip(runs, facts, strict=True) if fact != facts[0]]
         if others:
             raise ArtifactError(
                 f"{folder}: {', '.join(others)} came from another {what} than fold0, so they say nothing of one; "

@@ -109,7 +109,8 @@ def test_a_finished_run_is_not_overwritten_and_kept_on_resume(data, whole):
     again = ["train", "quick", "--data", "split", "--out", whole, *TINY]
     before = {path: path.stat().st_mtime_ns for path in whole.iterdir()}
     assert "exists already; give --force" in edge_melanoma(*again, cwd=data, code=4).stderr
-    assert "is finished already, by the same command" in edge_melanoma(*again, "--resume", cwd=data).stderr
+    words = ["--set", "description=In other words."]
+    assert "is finished already, by the same command" in edge_melanoma(*again, *words, "--resume", cwd=data).stderr
     changed = edge_melanoma(*again, "--set", "model.dropout=0.5", "--resume", cwd=data, code=2).stderr
     assert "begun with another recipe (model (dropout: 0.2, now 0.5))" in changed
     assert before == {path: path.stat().st_mtime_ns for path in whole.iterdir()}

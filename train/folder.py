@@ -17,7 +17,7 @@ from typing import Any
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.fitting.state import CHECKPOINT
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
-from edge_melanoma.recipe import make_recipe, to_table
+from edge_melanoma.recipe import make_recipe, to_table, wordless
 from edge_melanoma.run_folder import FINISHED, UNFINISHED, Run, open_run
 
 from .recipe import TrainRecipe
@@ -73,7 +73,7 @@ def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) 
 def _require_same(folder: Path, note: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     # an older version's recipe lacks what has been added since, and had the default of it
     recipe = to_table(make_recipe(note["recipe"], TrainRecipe, where=f"{folder}: its recipe"))
-    before = {**note, "recipe": recipe}
+    before, about = {**note, "recipe": wordless(recipe)}, {**about, "recipe": wordless(about["recipe"])}
     for key, what in _SAME:
         if key in about and before.get(key) != about[key]:
             raise RecipeError(

@@ -10,6 +10,7 @@ from typing import Any
 from edge_melanoma.bundle.origins import portable
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.output import read_origin
+from edge_melanoma.recipe import wordless
 
 METRICS = "metrics.json"
 _OF_A_GROUP = ("attribute", "value", "rows", "positives")
@@ -38,7 +39,7 @@ _NEEDED = {"split", "about", "headline", "image", "lesion", "subgroups", "no_pix
 
 def comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe less what changes no weight, and may differ between trainings by it: its words, where teachers lie."""
-    plain = {key: value for key, value in portable(recipe).items() if key != "description"}
+    plain = wordless(portable(recipe))
     return {**plain, "teacher": {**plain.get("teacher", {}), "runs": []}}
 
 
