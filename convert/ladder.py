@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.tflite.model import read_model
-from edge_melanoma.tflite.rules import problems
+from edge_melanoma.tflite.rules import Kind, problems
 
 from .attempt import Attempt, attempt
 from .export import to_tflite
@@ -59,7 +59,7 @@ def climb(workshop: Workshop, *, on_attempt: OnAttempt, tflite_float: Mapping[st
     return Climb(attempts=tuple(attempts))
 
 
-def _all(workshop: Workshop):  # type: ignore[no-untyped-def]
+def _all(workshop: Workshop) -> Iterator[tuple[str, Made]]:
     kind = workshop.recipe.format
     if kind != "int8":
         pictures = workshop.pictures if kind == "int16x8" else None
@@ -70,9 +70,9 @@ def _all(workshop: Workshop):  # type: ignore[no-untyped-def]
             yield rung, made
 
 
-def _require_sound(name: str, made: Made, kind: str) -> None:
+def _require_sound(name: str, made: Made, kind: Kind) -> None:
     """An integer model with a float operator, and other things that no gate would see, are named and refused."""
-    found = problems(read_model(made.model, name=name), kind, allow_float=made.float_layers)  # type: ignore[arg-type]
+    found = problems(read_model(made.model, name=name), kind, allow_float=made.float_layers)
     if found:
         more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
         raise ArtifactError(f"{name}: is no sound {kind} model: {'; '.join(found[:3])}{more}")

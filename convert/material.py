@@ -44,7 +44,7 @@ class Material:
         self._on_progress = on_progress
         self._kept = ExitStack()
         self._caches: dict[str, TensorCache] = {}
-        self._reference: dict[str, Logits] = {}
+        self._reference: dict[str, Logits] = {}  # by turn
         self._network: Any = None
 
     def __enter__(self) -> Material:
@@ -97,15 +97,15 @@ class Material:
 
     def reference(self, part: str) -> Logits:
         """What the float network says of a part."""
-        if part not in self._reference:
-            tensors = self.tensors(part)
-            self._reference[part] = self.answers(self.network, tensors)
-        return self._reference[part]
+        mean: Logits = self.reference_of_turns(part).mean(axis=0)
+        return mean
 
     def reference_of_turns(self, part: str) -> Logits:
         """The same (turn, picture, class), of each turn of a picture that its answer is the mean of."""
-        tensors = self.tensors(part)
-        return logits_of_turns(self.network, tensors, np.arange(len(tensors)), turns=self.run.turns)
+        if part not in self._reference:
+            tensors, turns = self.tensors(part), self.run.turns
+            self._reference[part] = logits_of_turns(self.network, tensors, np.arange(len(tensors)), turns=turns)
+        return self._reference[part]
 
     def answers(self, network: Any, tensors: Pixels) -> Logits:
         """What a network of this run answers, in float."""
