@@ -125,6 +125,11 @@ class DecisionRule:
         z = np.asarray(logits, np.float64) / self.temperature.value + moved
         return np.asarray(np.exp(z - _log_sum_exp(z)[..., None]))
 
+    def called(self, logits: ArrayLike) -> NDArray[np.int64]:
+        """The likeliest class for logits of the shape (…, class) where all classes are equally common."""
+        z = np.asarray(logits, np.float64) / self.temperature.value - np.log(self.shares_train)
+        return np.asarray(z.argmax(axis=-1), np.int64)
+
     def decide(self, p: float) -> Decision:
         """The decision for one probability."""
         if not 0 <= p <= 1:  # a NaN must never pass for `low`

@@ -173,8 +173,13 @@ def test_seven_classes_are_compared_as_classes(table: Any, tmp_path: Path) -> No
         write_run(tmp_path / f"m{separation}", table, made_up.predict(table, seven, separation=separation), of=seven)
         for separation in (1.2, 2.5)
     ]
-    found = compare(folders, **QUICK).standings[1]
+    first, found = compare(folders, **QUICK).standings
     assert found.differences["classes.balanced_accuracy"].low > 0
+    for standing, folder in zip((first, found), folders, strict=True):
+        alone = json.loads((folder / "evaluation-test" / "metrics.json").read_text())["image"]["metrics"]
+        assert standing.metrics["classes.balanced_accuracy"].value == pytest.approx(
+            alone["classes.balanced_accuracy"]["value"], abs=1e-6
+        )
 
 
 def test_a_model_without_a_rule_is_compared_on_what_needs_none(table: Any, runs: Path, tmp_path: Path) -> None:

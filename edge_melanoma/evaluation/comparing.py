@@ -122,7 +122,7 @@ def _measures(place: int, contestant: Contestant) -> Measures:
         squares = (probability_of(contestant.score) - y) ** 2
         parts.append(lambda weights: {"brier": weights @ squares / weights.sum(axis=1)})
     if len(classes) > 2:
-        parts.append(metrics.class_measures(contestant.answers, contestant.logits.argmax(axis=1), classes))
+        parts.append(metrics.class_measures(contestant.answers, contestant.called, classes))
     return metrics.prefixed(f"{place}/", metrics.together(*parts))
 
 

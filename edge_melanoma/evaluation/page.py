@@ -192,9 +192,10 @@ def _add_calibration(page: Page, evaluation: Evaluation) -> None:
 def _add_classes(page: Page, evaluation: Evaluation) -> None:
     image = evaluation.image
     page.heading("Classes")
+    called = "the highest logit, for there is no rule" if evaluation.rule is None else "likeliest were all as common"
     page.paragraph(
-        f"The class with the highest logit of {len(image.classes)}. Accuracy is above all that of the most frequent "
-        "class; balanced accuracy counts each class alike."
+        f"Called is one class of {len(image.classes)}: {called}. Accuracy is above all that of the most frequent class; "
+        "balanced accuracy counts each class alike."
     )
     page.plot(class_plot(evaluation), alt="confusion matrix: rows are the truth, columns what was called")
     _add_metrics(page, evaluation, words.OF_CLASSES)
