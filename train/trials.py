@@ -6,7 +6,7 @@ split --hold-out-centre`. The last epoch counts, so that no part chooses one. Tw
 on the same draws of lesions. What was tried, and what came out: LOG.md beside this file.
 
 Run: python -m edge_melanoma.train.trials run NAME RECIPE --data INDEX --out DIR [--set KEY=VALUE]
-     python -m edge_melanoma.train.trials compare DIR/BASE DIR/OTHER…
+     python -m edge_melanoma.train.trials compare DIR/BASE DIR/OTHER DIR/ONE+DIR/TWO …
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from edge_melanoma.errors import ArtifactError, DataError
 from edge_melanoma.fitting.fit import predict_logits
 from edge_melanoma.fitting.state import load_state
 from edge_melanoma.labels import Task
-from edge_melanoma.metrics import Estimate, bootstrap, class_measures, prefixed, ranking_measures, together
+from edge_melanoma.metrics import Estimate, bootstrap, class_measures, prefixed, ranking_measures, roc_auc, together
 from edge_melanoma.metrics.bootstrap import Measures
 from edge_melanoma.output import write_file, write_json
 from edge_melanoma.recipe import parse_change, recipe_sha256, to_table
@@ -55,6 +55,7 @@ class Trial:
     name: str
     classes: tuple[str, ...]
     index_sha256: str
+    shares_train: tuple[float, ...]  # of the classes, as balanced
     labels: Mapping[str, Ints]
     groups: Mapping[str, Ints]
     logits: Mapping[str, NDArray[np.float32]]  # part -> (epoch, row, class)
@@ -63,9 +64,10 @@ class Trial:
         """AUC of the class in question, and balanced accuracy."""
         logits, positive = self.logits[part][epoch], positive_classes(self.classes)
         wanted = np.isin(self.labels[part], positive)
+        called = (logits - np.log(self.shares_train)).argmax(axis=1)  # the likeliest were all as common
         return together(
             prefixed("ranking.", ranking_measures(wanted, positive_log_odds(logits, positive))),
-            class_measures(self.labels[part], logits.argmax(axis=1), self.classes),
+            class_measures(self.labels[part], called, self.classes),
         )
 
 
@@ -83,28 +85,29 @@ def run(name: str, recipe: TrainRecipe, index: Index, out: Path) -> Trial:
     try:
         tensors = cache.open()
         judge = _judge(recipe, task)
+        answers = np.isin(parts.labels[np.concatenate(list(rows.values()))], positive_classes(task.classes))
+        inside = len(rows["inside"])
+        cut = {"inside": slice(0, inside), "outside": slice(inside, None)}
 
         def on_epoch(row: Mapping[str, Any]) -> None:
             found.append(judge(folder, tensors))
-            print(f"epoch {row['epoch']}: loss {row['train_loss']:.3f}, {_line(trial(found))}", flush=True)
+            score = positive_log_odds(found[-1], positive_classes(task.classes))
+            told = ", ".join(f"{part} AUC {roc_auc(answers[at], score[at]):.3f}" for part, at in cut.items())
+            print(f"epoch {row['epoch']}: loss {row['train_loss']:.3f}, {told}", flush=True)
 
-        def trial(logits: Sequence[NDArray[np.float32]]) -> Trial:
-            inside = len(rows["inside"])
-            stacked = np.stack(logits)
-            cut = {"inside": slice(0, inside), "outside": slice(inside, None)}
-            return Trial(
-                name=name,
-                classes=task.classes,
-                index_sha256=index.sha256,
-                labels={part: parts.labels[rows[part]] for part in PARTS},
-                groups={part: groups[cut[part]] for part in PARTS},
-                logits={part: stacked[:, cut[part]] for part in PARTS},
-            )
-
-        train(recipe, index, folder, watch=Watch(on_epoch=on_epoch))
-        result = trial(found)
+        run = train(recipe, index, folder, watch=Watch(on_epoch=on_epoch)).run
     finally:
         cache.close()
+    stacked = np.stack(found)
+    result = Trial(
+        name=name,
+        classes=task.classes,
+        index_sha256=index.sha256,
+        shares_train=tuple(run.about["prior_train"]),
+        labels={part: parts.labels[rows[part]] for part in PARTS},
+        groups={part: groups[cut[part]] for part in PARTS},
+        logits={part: stacked[:, cut[part]] for part in PARTS},
+    )
     _write(result, recipe, folder)
     return result
 
@@ -132,7 +135,7 @@ def _write(trial: Trial, recipe: TrainRecipe, folder: Path) -> None:
     arrays = {f"{kind}/{part}": getattr(trial, kind)[part] for kind in ("labels", "groups", "logits") for part in PARTS}
     np.savez_compressed(stream, **arrays)
     write_file(folder / LOGITS, stream.getvalue())
-    about = {"name": trial.name, "classes": list(trial.classes), "index_sha256": trial.index_sha256}
+    about = {key: getattr(trial, key) for key in ("name", "classes", "index_sha256", "shares_train")}
     write_json(folder / "trial.json", {**about, "recipe_sha256": recipe_sha256(recipe), "recipe": to_table(recipe)})
 
 
@@ -144,7 +147,22 @@ def read(folder: Path) -> Trial:
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{folder}: is not a trial that has ended ({error})") from error
     kinds = {kind: {part: arrays[f"{kind}/{part}"] for part in PARTS} for kind in ("labels", "groups", "logits")}
-    return Trial(name=about["name"], classes=tuple(about["classes"]), index_sha256=about["index_sha256"], **kinds)
+    return Trial(
+        name=about["name"],
+        classes=tuple(about["classes"]),
+        index_sha256=about["index_sha256"],
+        shares_train=tuple(about["shares_train"]),
+        **kinds,
+    )
+
+
+def _mean(named: str) -> Trial:
+    """A trial, or several as one that answers with the mean of their last logits."""
+    first, *others = found = [read(Path(folder)) for folder in named.split("+")]
+    if any(other.index_sha256 != first.index_sha256 for other in others):
+        raise DataError(f"{named}: of two indexes; train all on the same")
+    last = {part: np.mean([trial.logits[part][-1:] for trial in found], axis=0) for part in PARTS}
+    return replace(first, name=" + ".join(trial.name for trial in found), logits=last)
 
 
 def compared(base: Trial, other: Trial, part: str) -> dict[str, tuple[Estimate, Estimate, Estimate]]:
@@ -163,14 +181,6 @@ def compared(base: Trial, other: Trial, part: str) -> dict[str, tuple[Estimate, 
     }
 
 
-def _line(trial: Trial) -> str:
-    told = []
-    for part in PARTS:
-        values = trial.measures(part)(np.ones((1, len(trial.labels[part]))))
-        told.append(f"{part} " + ", ".join(f"{FIGURES[name]} {float(values[name][0]):.3f}" for name in FIGURES))
-    return "; ".join(told)
-
-
 def main() -> None:
     """Run a trial, or compare some with a first one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -182,13 +192,13 @@ def main() -> None:
     asked.add_argument("--out", type=Path, required=True)
     asked.add_argument("--set", action="append", default=[], dest="changes")
     asked = verbs.add_parser("compare")
-    asked.add_argument("trials", type=Path, nargs="+")
+    asked.add_argument("trials", nargs="+", metavar="DIR/TRIAL[+DIR/TRIAL…]", help="+: the mean of their answers")
     given = parser.parse_args()
     if given.verb == "run":
         recipe = find_recipe(given.recipe, changes=dict(parse_change(change) for change in given.changes))
         run(given.name, recipe, read_index(given.data), given.out)
         return
-    base, *others = map(read, given.trials)
+    base, *others = map(_mean, given.trials)
     for other in others or [base]:
         for part in PARTS:
             for name, (first, second, apart) in compared(base, other, part).items():

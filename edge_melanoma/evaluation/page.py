@@ -192,10 +192,10 @@ def _add_calibration(page: Page, evaluation: Evaluation) -> None:
 def _add_classes(page: Page, evaluation: Evaluation) -> None:
     image = evaluation.image
     page.heading("Classes")
-    called = "the highest logit, for there is no rule" if evaluation.rule is None else "likeliest were all as common"
+    which = "with the highest logit" if evaluation.rule is None else "that would be likeliest if all were as common"
     page.paragraph(
-        f"Called is one class of {len(image.classes)}: {called}. Accuracy is above all that of the most frequent class; "
-        "balanced accuracy counts each class alike."
+        f"Each picture is called the one class of {len(image.classes)} {which}. Accuracy is above all that of the most "
+        "frequent class; balanced accuracy counts each class alike."
     )
     page.plot(class_plot(evaluation), alt="confusion matrix: rows are the truth, columns what was called")
     _add_metrics(page, evaluation, words.OF_CLASSES)
