@@ -468,7 +468,8 @@ def test_the_parts_of_another_index_mean_nothing_to_a_model(table: Any, predicti
     ("sources", "images", "trained_on", "synthetic", "known"),
     [
         (["ham10000"], ["a", "b"], ["ham10000"], False, "2 of these pictures are of ham10000"),
-        (["folder"], ["ISIC_0024306", "ISIC_0034320"], ["ham10000"], False, "2 of these"),
+        (["folder"], ["mel/ISIC_0024306", "nv/more/ISIC_0034320", "nv/ISIC_0034321"], ["ham10000"], False, "2 of these"),
+        (["csv"], ["ISIC_0024306", "ISIC_0034320"], ["ham10000"], False, "2 of these"),
         (
             ["isic2019"],
             ["ISIC_0024305", "ISIC_0034321", "ISIC_0030000", "ISIC_0030000_x"],
@@ -480,7 +481,8 @@ def test_the_parts_of_another_index_mean_nothing_to_a_model(table: Any, predicti
         (["ph2"], ["IMD003"], ["ham10000"], False, None),
         (["folder"], ["a"], ["folder"], False, None),
         (["ham10000"], ["ISIC_0030000"], ["ph2"], False, None),
-        (["folder"], ["calibrated", "other"], ["ph2"], False, "1 of these pictures a model was calibrated with"),
+        (["folder"], ["calibrated", "nv/other"], ["ph2"], False, "1 of these pictures a model was calibrated with"),
+        (["folder"], ["nv/calibrated", "nv/other"], ["ph2"], False, "1 of these pictures a model was calibrated with"),
         (["synth"], ["a"], ["synth"], True, None),
     ],
 )

@@ -44,14 +44,16 @@ def check_leaks(rows: Rows, table: pl.DataFrame, fitted_on: pl.DataFrame, *, all
 def known_to(manifest: Manifest, rows: pl.DataFrame) -> str | None:
     """What shows that a bundle, which does not bring its training pictures along, has seen some of these."""
     name, trained = manifest.model.name, {source.name for source in manifest.data.sources}
-    calibrated = set(manifest.quantisation.calibration_ids) & set(rows["image_id"])
+    file_name = pl.col("image_id").str.extract(r"([^/]*)$")  # the ids of a folder are paths
+    ids = {*rows["image_id"], *rows.select(file_name)["image_id"]}
+    calibrated = set(manifest.quantisation.calibration_ids) & ids
     if calibrated:
         return f"{len(calibrated):,} of these pictures {name} was calibrated with, and trained on more of that data set"
     if manifest.data.synthetic:  # drawn anew, they are other pictures
         return None
     same = pl.col("source").is_in(sorted(trained - ANYONES))
     if trained & {*OF_HAM10000, *WITH_HAM10000}:
-        number = pl.col("image_id").str.extract(r"^ISIC_(\d{7})$").cast(pl.Int64)
+        number = file_name.str.extract(r"^ISIC_(\d{7})$").cast(pl.Int64)
         same |= pl.col("source").is_in(sorted(OF_HAM10000)) | number.is_between(*HAM10000_NUMBERS)
     known, of = rows.filter(same.fill_null(False)).height, ", ".join(sorted(trained))
     return f"{known:,} of these pictures are of {of}, on which {name} was trained" if known else None
