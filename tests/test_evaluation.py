@@ -121,6 +121,20 @@ def test_intervals_of_image_and_lesion_cover_the_truth_about_as_often_as_they_sa
     assert 0.85 <= covered / 40 <= 1
 
 
+def test_the_headline_says_how_little_a_handful_of_right_answers_proves(table: Any, predictions: Any) -> None:
+    """Draws of eight right answers are always all right."""
+    positive = table.filter((pl.col("split") == "test") & (pl.col("y_mel") == 1))["image_id"].to_list()
+    logit = pl.when(pl.col("image_id").is_in(positive)).then(50.0).otherwise(pl.col("logit_melanoma"))
+    left_out = pl.col("image_id").is_in(positive[8:])
+    few = table.with_columns(split=pl.when(left_out).then(None).otherwise(pl.col("split")))
+    sure = predictions.with_columns(logit_melanoma=logit, split=few["split"])
+    found = evaluated(few, sure)
+    first = found.headline()["refer.sensitivity"]
+    assert (first.value, first.successes, first.trials) == (1, 8, 8)
+    assert 0.3 < first.low < 0.68  # Wilson of 8 of 8 begins at .676; of fewer lesions lower
+    assert first == found.image.operating_points[0].sensitivity
+
+
 def test_lesions_are_measured_by_the_mean_of_their_logits(evaluation: Any, table: Any, predictions: Any) -> None:
     judge = pytest.importorskip("sklearn.metrics").roc_auc_score
     joined = table.filter(pl.col("split") == "test").join(predictions, on="image_id")
@@ -468,7 +482,13 @@ def test_the_parts_of_another_index_mean_nothing_to_a_model(table: Any, predicti
     ("sources", "images", "trained_on", "synthetic", "known"),
     [
         (["ham10000"], ["a", "b"], ["ham10000"], False, "2 of these pictures are of ham10000"),
-        (["folder"], ["mel/ISIC_0024306", "nv/more/ISIC_0034320", "nv/ISIC_0034321"], ["ham10000"], False, "2 of these"),
+        (
+            ["folder"],
+            ["mel/ISIC_0024306", "nv/more/ISIC_0034320", "nv/ISIC_0034321"],
+            ["ham10000"],
+            False,
+            "2 of these",
+        ),
         (["csv"], ["ISIC_0024306", "ISIC_0034320"], ["ham10000"], False, "2 of these"),
         (
             ["isic2019"],

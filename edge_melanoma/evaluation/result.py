@@ -16,7 +16,7 @@ from edge_melanoma.evaluation.remarks import Remark
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD
 from edge_melanoma.evaluation.subgroups import Subgroup, Worst
 from edge_melanoma.labels import Task
-from edge_melanoma.metrics import Estimate
+from edge_melanoma.metrics import Estimate, Rate
 from edge_melanoma.metrics.estimate import number
 from edge_melanoma.models import beside
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
@@ -70,9 +70,14 @@ class Evaluation:
         found = (g for g in self.subgroups if g.attribute == "dx_confirm" and g.value.startswith("histo"))
         return next((g.auc for g in found if g.auc is not None), None)
 
-    def headline(self) -> dict[str, Estimate]:
-        """The few metrics to see first."""
-        metrics = {name: self.image.metrics[name] for name in HEADLINE if name in self.image.metrics}
+    def headline(self) -> dict[str, Estimate | Rate]:
+        """The few metrics to see first; of a rate its operating point's, as draws of all right answers never vary."""
+        metrics: dict[str, Estimate | Rate] = {
+            name: self.image.metrics[name] for name in HEADLINE if name in self.image.metrics
+        }
+        for point in self.image.operating_points:
+            rates = {f"{point.name}.{kind}": getattr(point, kind) for kind in ("sensitivity", "specificity")}
+            metrics.update({name: rate for name, rate in rates.items() if name in metrics})
         several = self.image.metrics.get("classes.balanced_accuracy")
         return metrics if several is None else {**metrics, "classes.balanced_accuracy": several}
 

@@ -15,7 +15,7 @@ from edge_melanoma.recipe import wordless
 METRICS = "metrics.json"
 _OF_A_GROUP = ("attribute", "value", "rows", "positives")
 _ESTIMATES = ("auc", "sensitivity", "specificity")
-DIGITS = 4
+DIGITS = 6
 
 
 def read_evaluation(folder: Path) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ OF_CLASSES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def value(estimate: Estimate | None) -> str:
+def value(estimate: Estimate | Rate | None) -> str:
     """The value alone."""
     return "–" if estimate is None else shown(estimate.value)
 
@@ -68,9 +68,13 @@ def whole(found: Estimate | Rate | None) -> str:
     return "–" if found is None or found.value != found.value else str(found)
 
 
-def interval(estimate: Estimate | None, *, bca: bool = False) -> str:
+def interval(estimate: Estimate | Rate | None, *, bca: bool = False) -> str:
     """The interval alone."""
-    if estimate is None or (bca and estimate.low_bca is None):
+    if estimate is None:
+        return "–"
+    if isinstance(estimate, Rate):
+        return "–" if bca else span(estimate.low, estimate.high)
+    if bca and estimate.low_bca is None:
         return "–"
     low, high = (estimate.low_bca, estimate.high_bca) if bca else (estimate.low, estimate.high)
     return "–" if low is None or high is None or low != low else span(low, high)
