@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_melanoma.attribution import MADE_BY
 from edge_melanoma.bundle import golden_of, open_bundle, pack_bundle, read_bundle
 from edge_melanoma.bundle.card import card
 from edge_melanoma.bundle.reading import CHECKS
@@ -230,6 +231,25 @@ def test_show_says_what_training_began_with(data, tiny):
     forged = tiny.forged(data, lambda content: content["run"]["recipe"].update(model={"weights": "imagenet"}))
     (origin,) = (one for one in card(read_bundle(forged, name="t")).sections if one.title == "Origin")
     assert ("began with", "imagenet") in origin.rows
+
+
+def test_show_tells_the_words_of_its_makers_and_names_who_made_the_pictures(data, tiny):
+    def spoil(content):
+        content["run"]["recipe"]["description"] = "for a small phone"
+        content["quantisation"]["recipe"]["description"] = "the first rung was chosen on the test part"
+        content["data"]["sources"][0]["name"] = "ham10000"
+
+    sections = {section.title: section for section in card(read_bundle(tiny.forged(data, spoil), name="t")).sections}
+    said = [row[1] for row in sections["Model"].rows if row[0] == "its makers say"]
+    assert said == ["for a small phone", "the first rung was chosen on the test part"]
+    (made,) = (row[1] for row in sections["Licence"].rows if row[0] == "pictures by")
+    assert "Tschandl" in made
+    assert "10.1038/sdata.2018.161" in made
+
+
+def test_the_makers_of_every_published_data_set_are_known():
+    sources = pytest.importorskip("edge_melanoma.data.sources", reason="needs the data extra").sources
+    assert set(MADE_BY) == set(sources()) - {"folder", "csv", "synth"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge_melanoma.attribution import MADE_BY
 from edge_melanoma.bundle.card_evaluations import evaluation_sections
 from edge_melanoma.bundle.manifest import GOLDEN, LABELS, MODEL
 from edge_melanoma.bundle.reading import Bundle
@@ -85,6 +86,9 @@ def _what(bundle: Bundle) -> Section:
     turns = trained.get("turns", 1) if isinstance(trained, Mapping) else 1
     if turns != 1:
         rows.append(("answers for", f"the picture and its quarter turns, {plain(turns)} in all, by their mean"))
+    for recipe in (manifest.run.recipe, manifest.quantisation.recipe):
+        if recipe.get("description"):
+            rows.append(("its makers say", plain(recipe["description"])))
     if model.float_layers:
         rows.append(("in float", ", ".join(model.float_layers)))
     return Section(title="Model", rows=tuple(rows))
@@ -242,10 +246,11 @@ def _shrunk(recipe: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _licence(bundle: Bundle) -> Section:
-    licence = bundle.manifest.licence
+    licence, sources = bundle.manifest.licence, bundle.manifest.data.sources
     rows = [
         ("model", licence.model),
         ("pictures", "; ".join(licence.data)),
+        *(("pictures by", MADE_BY[source.name]) for source in sources if source.name in MADE_BY),
         ("first weights", "; ".join(licence.weights) or "none: trained from scratch"),
         ("commercial use", "allowed by all of these" if licence.commercial else "NOT ALLOWED"),
         *(("because", reason) for reason in licence.reasons),
