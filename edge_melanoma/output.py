@@ -44,8 +44,19 @@ def read_origin(folder: Path) -> dict[str, Any] | None:
     return note if isinstance(note, dict) and "kind" in note else None
 
 
+def check_writable(path: Path) -> None:
+    """Asked by writing beside it: rights say nothing of what a file system takes."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
 def check_vacant(out: Path, *, kind: str, force: bool) -> None:
-    """Fail before the work, not after it: is `out` free, or ours to replace?"""
+    """Fail before the work, not after it: is `out` free, or ours to replace, and can it be written?"""
+    check_writable(out)
     if out.is_symlink() and not out.exists():
         raise ArtifactError(f"{out}: is a broken symbolic link; name a folder that does not exist yet")
     if not out.exists():

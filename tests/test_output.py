@@ -103,6 +103,8 @@ def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ArtifactError, match="cannot be written"):
         write(tmp_path / "file" / "out")
+    with pytest.raises(ArtifactError, match="cannot be written"):
+        check_vacant(tmp_path / "file" / "out", kind="index", force=False)
 
 
 def test_a_single_file_is_written_whole(tmp_path):

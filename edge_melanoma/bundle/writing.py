@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from edge_melanoma.bundle.reading import (
 )
 from edge_melanoma.bundle.strict import fields_from_json, fields_to_json
 from edge_melanoma.errors import ArtifactError
-from edge_melanoma.output import write_file
+from edge_melanoma.output import check_writable, write_file
 
 
 def pack_bundle(*, model: bytes, manifest: Manifest, golden: Golden, name: str = "bundle") -> bytes:
@@ -76,7 +75,7 @@ def write_bundle(
 
 def check_vacant(path: Path, *, force: bool) -> None:
     """Fail before the work, not after it: is `path` free, or a bundle that may be replaced, and can it be written?"""
-    _check_writable(path)
+    check_writable(path)
     if not path.exists():
         if path.is_symlink():
             raise ArtifactError(f"{path}: is a broken symbolic link; name a file that does not exist yet")
@@ -89,13 +88,3 @@ def check_vacant(path: Path, *, force: bool) -> None:
         read_archive(read_whole(path), limits=LIMITS, name=str(path))  # of this or another version of the tool
     except ArtifactError as error:
         raise ArtifactError(f"{path}: is no bundle of this tool, so --force does not replace it; delete it") from error
-
-
-def _check_writable(path: Path) -> None:
-    """Asked by writing: rights say nothing of what a file system takes."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written ({error.strerror}); name a place you may write to") from error
