@@ -29,6 +29,7 @@ from edge_melanoma.evaluation import (  # noqa: E402
     select_rows,
     write_evaluation,
 )
+from edge_melanoma.evaluation import run as stage  # noqa: E402
 from edge_melanoma.evaluation.leaks import known_to  # noqa: E402
 from edge_melanoma.evaluation.words import whole  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
@@ -517,6 +518,16 @@ def test_what_shows_that_a_bundle_has_seen_pictures_is_found(
     rows = pl.DataFrame({"image_id": images, "source": sources * len(images)})
     found = known_to(cast(Any, manifest), rows)
     assert found is None if known is None else known in str(found)
+
+
+@pytest.mark.parametrize(("split", "says"), [("nosuch", "is train, val, calibration, test or oof"), ("oof", "--folds")])
+def test_a_part_that_a_bundle_cannot_have_is_the_request_that_is_wrong(tmp_path: Path, split: str, says: str) -> None:
+    index = SimpleNamespace(folder=tmp_path, sha256="ab", table=None)
+    bundle = Path(__file__).parent / "golden" / "tiny" / "tiny_bundle.tflite"
+    with pytest.raises(RecipeError, match=says):
+        stage.run(
+            bundle, cast(Any, index), tmp_path / "out", split=split, calibration=CalibrationRecipe(), rounds=10, seed=0
+        )
 
 
 def test_an_existing_folder_is_refused_before_the_test_part_is_opened(evaluation: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from edge_melanoma.calibration import CalibrationRecipe, fit_rule
-from edge_melanoma.data.index import Index, read_index
+from edge_melanoma.data.index import SPLITS, Index, read_index
 from edge_melanoma.data.parts import Parts, make_parts, with_fold
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, RecipeError
@@ -68,6 +68,10 @@ def run(
             f"{subject}: does not exist; give a run of `edge-melanoma train`, a bundle of `convert`, or one of the "
             f"package: {in_words()}"
         )
+    if split not in (*SPLITS, OUT_OF_FOLD):
+        raise RecipeError(f"--split {split}: is {', '.join(SPLITS)} or {OUT_OF_FOLD}")
+    if split == OUT_OF_FOLD and subject.is_file():
+        raise RecipeError(f"{subject}: --split {OUT_OF_FOLD} needs a training with --folds, and this is one bundle")
     check_vacant(out, kind="evaluation", force=force)
     home = out.parent / subject.name if is_of_package(subject) else subject  # where looks are logged
     if split == "test":
