@@ -8,6 +8,7 @@ from __future__ import annotations
 
 EXIT_GATE_NOT_MET = 6  # everything ran and was measured; the result is not good enough
 EXIT_INTERRUPTED = 130  # Ctrl-C, as a shell reports it
+EXIT_BROKEN_PIPE = 141  # whoever read the results went away, as a shell reports it
 
 
 class EdgeMelanomaError(Exception):

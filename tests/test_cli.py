@@ -164,3 +164,29 @@ def test_a_reader_who_has_enough_hears_no_complaint(unbuffered):
     ) as running:  # fmt: skip
         running.stdout.close()
         assert running.stderr.read() == b""
+    assert running.returncode == 141
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes a stream")
+@pytest.mark.parametrize("argv", ["models", "--help", "doctor --json"])
+def test_results_for_a_closed_output_end_in_one_line(argv):
+    done = subprocess.run(f"{' '.join(COMMAND)} {argv} >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
+    assert "standard output: is closed" in done.stderr
+
+
+def test_a_terminal_of_few_letters_gets_escapes_for_the_others():
+    done = subprocess.run(
+        [*COMMAND, "show", "reference"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\xb7 int8" in done.stdout
+
+
+def test_a_place_that_takes_nothing_is_told_before_a_measurement(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    out = tmp_path / "file" / "out"
+    bundle = Path(__file__).parent / "golden" / "tiny" / "tiny_bundle.tflite"
+    done = edge_melanoma("bench", bundle, "--out", out, cwd=tmp_path, code=4)
+    assert "cannot be written" in done.stderr
+    assert "golden" not in done.stderr + done.stdout

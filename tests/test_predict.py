@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,35 @@ def command(*argv, code=0, stdin=b"", **environment):
 
 def json_lines(text):
     return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_name_cannot_pass_for_an_answer(folder, tmp_path):
+    name = "ok.png\nlow         0.00 %  other.png"
+    shutil.copy(folder / "0.png", tmp_path / name)
+    out, _ = command(tmp_path, "--model", BUNDLE)
+    assert sum(line.startswith(("low ", "uncertain ", "refer ")) for line in out.splitlines()) == 1
+    assert "ok.png\\nlow" in out
+    (row,) = json_lines(command(tmp_path, "--model", BUNDLE, "--json")[0])
+    assert row["picture"].endswith(name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_name_that_is_no_text_comes_through_json(folder, tmp_path, locale):
+    name = b"l\xe4sion.png"
+    shutil.copy(folder / "0.png", os.path.join(os.fsencode(tmp_path), name))  # noqa: PTH118 - Path has no bytes
+    out, _ = command(tmp_path, "--model", BUNDLE, "--json", LC_ALL=locale)
+    (row,) = json_lines(out)
+    assert os.fsencode(row["picture"]).endswith(name)
+
+
+def test_a_closed_standard_input_is_told():
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_melanoma", "predict", "-", "--model", str(BUNDLE)],
+        capture_output=True, preexec_fn=lambda: os.close(0), text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert "standard input: is closed" in done.stderr
 
 
 # what is said of a picture

@@ -74,11 +74,13 @@ def predict(
     elif as_csv:
         found = _print_csv(answers, bundle)
     else:
-        found = _print_lines(answers, bundle, width=max(len(each.name) for each in given))
+        found = _print_lines(answers, bundle, width=max(len(_one_line(each.name)) for each in given))
     raise typer.Exit(DataError.exit_code if found["error"] else 0)
 
 
 def _standard_input() -> bytes:
+    if sys.stdin is None:  # Python's word for closed
+        raise DataError("standard input: is closed; give a picture to it, or name one")
     if sys.stdin.isatty():
         _warn("reading a picture, or names of pictures, from the terminal; Ctrl-D ends it")
     return sys.stdin.buffer.read()
@@ -149,11 +151,16 @@ def _print_lines(answers: Iterator[Answer], bundle: Bundle, *, width: int) -> Co
     for answer in answers:
         outcome = _outcome(answer)
         found[outcome] += 1
-        rest = f"  {_probability(answer)}  {answer.picture:{width}}  {_why(answer)}"
+        rest = f"  {_probability(answer)}  {_one_line(answer.picture):{width}}  {_one_line(_why(answer))}"
         typer.echo(typer.style(f"{outcome:{WIDEST}}", fg=COLOURS[outcome]) + rest.rstrip())
     for text in _closing(found, bundle):
         typer.echo(f"\n{text}")
     return found
+
+
+def _one_line(text: str) -> str:
+    """As it is, where it can be printed; a line break in the name of a file must not look like another answer."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _probability(answer: Answer) -> str:
