@@ -38,10 +38,6 @@ class TensorFacts:
         quantised = "" if self.scale is None else f", scale {self.scale:.6g}, zero point {self.zero_point}"
         return f"{self.dtype} {shape}{quantised}"
 
-    @property
-    def is_quantised(self) -> bool:
-        return self.scale is not None
-
     def pixels(self) -> NDArray[Any] | None:
         """What each of the pixel values 0 to 255 becomes in an input; None where the input takes pixels as they are."""
         if self.scale is None or self.zero_point is None:
