@@ -24,8 +24,9 @@ reference: $(foreach name,reference reference-small,$(MODELS)/$(name).md)
 
 $(R)/index/index.parquet: | $(SETUP)
 	$(TOOL) data ingest ham10000 $(HAM) --out $(@D)
+# --force, for an audit that failed leaves its page, and make takes its audit.json away.
 $(R)/index/audit/audit.json: $(R)/index/index.parquet
-	$(TOOL) data audit $(R)/index
+	$(TOOL) data audit $(R)/index --force
 $(SPLIT): $(R)/index/audit/audit.json
 	$(TOOL) data split $(R)/index --out $(@D) --train 0.78 --val 0.04 --calibration 0.09 --test 0.09
 $(R)/split-no-%/index.parquet: $(R)/index/audit/audit.json
