@@ -31,6 +31,7 @@ from edge_melanoma.evaluation import (  # noqa: E402
 )
 from edge_melanoma.evaluation import run as stage  # noqa: E402
 from edge_melanoma.evaluation.leaks import known_to  # noqa: E402
+from edge_melanoma.evaluation.subgroups import TITLES  # noqa: E402
 from edge_melanoma.evaluation.words import whole  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.metrics import wilson  # noqa: E402
@@ -434,6 +435,8 @@ def test_the_page_stands_alone_and_says_what_it_must(written: Path) -> None:
     assert SYNTHETIC_BANNER not in page.text
     assert "a <b>model</b>" in page.text
     assert "look number 3 at this test part" in page.text
+    worst = json.loads((written / "metrics.json").read_text())["worst_group"]
+    assert f"group of people ({TITLES[worst['attribute']]} {worst['value']})" in page.text
     assert len(page.sources) >= 8
     assert all(source.startswith("data:image/") for source in page.sources)
 

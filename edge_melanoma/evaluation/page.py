@@ -14,6 +14,7 @@ from edge_melanoma.evaluation.page_plots import (
 )
 from edge_melanoma.evaluation.result import Evaluation
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD
+from edge_melanoma.evaluation.subgroups import TITLES
 from edge_melanoma.evaluation.words import interval, per_cent, value, whole
 from edge_melanoma.labels import TASKS
 from edge_melanoma.report import Cell, Page
@@ -64,7 +65,8 @@ def _add_figures(page: Page, evaluation: Evaluation) -> None:
     if evaluation.histology is not None:
         figures.append((value(evaluation.histology), "AUC on pictures confirmed by histology"))
     if worst is not None and worst.group.sensitivity is not None:
-        where = f"sensitivity in the worst group ({worst.group.value}); gap {worst.gap:.3f}"
+        group = f"{TITLES[worst.group.attribute]} {worst.group.value}"
+        where = f"sensitivity in the worst group of people ({group}); gap {worst.gap:.3f}"
         figures.append((f"{worst.group.sensitivity.value:.3f}", where))
     if evaluation.synthetic_ceiling is not None:
         figures.append((f"{evaluation.synthetic_ceiling:.3f}", "the best AUC that these synthetic pictures allow"))
