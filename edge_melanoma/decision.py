@@ -198,6 +198,14 @@ def positive_classes(classes: Sequence[str]) -> tuple[int, ...]:
     return found
 
 
+def called(logits: ArrayLike, rule: DecisionRule | None) -> NDArray[np.int64]:
+    """The likeliest class where all are equally common, as balanced accuracy asks; without a rule, the highest logit.
+
+    The highest logit alone would depend on how common the training made each class.
+    """
+    return np.asarray(np.asarray(logits).argmax(axis=-1), np.int64) if rule is None else rule.called(logits)
+
+
 def shares_moved(train: ArrayLike, deploy: ArrayLike) -> Floats:
     """What is added to the logit of each class to get from one set of class shares to the other."""
     return np.asarray(np.log(np.asarray(deploy, np.float64)) - np.log(np.asarray(train, np.float64)))

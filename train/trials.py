@@ -76,7 +76,8 @@ def run(name: str, recipe: TrainRecipe, index: Index, out: Path) -> Trial:
     task = recipe.task.task()
     parts = make_parts(index, task, needed=("train", "val", "test"))
     rows = {part: np.concatenate([parts.rows[name] for name in names]) for part, names in PARTS.items()}
-    everything = parts.table[np.concatenate(list(rows.values()))]
+    judged = np.concatenate(list(rows.values()))
+    everything = parts.table[judged]
     groups = np.unique(group_of(everything).to_numpy(), return_inverse=True)[1].astype(np.int64)
     hashes = everything["sha256"].fill_null("").to_list()
     cache = make_cache(index.pictures(everything), hashes, recipe.model.contract(), "memory")
@@ -85,7 +86,7 @@ def run(name: str, recipe: TrainRecipe, index: Index, out: Path) -> Trial:
     try:
         tensors = cache.open()
         judge = _judge(recipe, task)
-        answers = np.isin(parts.labels[np.concatenate(list(rows.values()))], positive_classes(task.classes))
+        answers = np.isin(parts.labels[judged], positive_classes(task.classes))
         inside = len(rows["inside"])
         cut = {"inside": slice(0, inside), "outside": slice(inside, None)}
 

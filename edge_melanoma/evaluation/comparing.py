@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_melanoma import metrics
-from edge_melanoma.decision import probability_of
+from edge_melanoma.decision import called, probability_of
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.contestants import Contestant, read_contestants
 from edge_melanoma.metrics import Bootstrap, DeLong, Estimate, McNemar, Measures
@@ -122,7 +122,7 @@ def _measures(place: int, contestant: Contestant) -> Measures:
         squares = (probability_of(contestant.score) - y) ** 2
         parts.append(lambda weights: {"brier": weights @ squares / weights.sum(axis=1)})
     if len(classes) > 2:
-        parts.append(metrics.class_measures(contestant.answers, contestant.called, classes))
+        parts.append(metrics.class_measures(contestant.answers, called(contestant.logits, contestant.rule), classes))
     return metrics.prefixed(f"{place}/", metrics.together(*parts))
 
 

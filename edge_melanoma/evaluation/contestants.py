@@ -69,11 +69,6 @@ class Contestant:
         return self.rule.at_prior(float(prevalence)).log_odds(self.logits)
 
     @cached_property
-    def called(self) -> NDArray[np.int64]:
-        """The class of every row, as an evaluation calls it."""
-        return np.asarray(self.logits.argmax(axis=1)) if self.rule is None else self.rule.called(self.logits)
-
-    @cached_property
     def referred(self) -> Bools | None:
         """The decision on every row, where there is a rule."""
         rule = self.rule

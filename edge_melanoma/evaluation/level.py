@@ -14,12 +14,13 @@ from edge_melanoma.decision import (
     DECISIONS,
     Decision,
     DecisionRule,
+    called,
     logit,
     positive_classes,
     positive_log_odds,
     probability_of,
 )
-from edge_melanoma.evaluation.rows import Bools, Floats, Ints, Rows
+from edge_melanoma.evaluation.rows import Bools, Floats, Rows
 from edge_melanoma.metrics import Bin, Bootstrap, DeLong, Estimate, Measures, NetBenefit, Rate
 from edge_melanoma.metrics.estimate import number
 
@@ -132,7 +133,7 @@ def measure(
         ece_floor=metrics.calibration_error_floor(p, rng=np.random.default_rng(0)),
         net_benefit=metrics.net_benefit(y, p),
         classes=rows.task.classes,
-        confusion=metrics.confusion_matrix(rows.answers, called(rows, rule), len(rows.task.classes))
+        confusion=metrics.confusion_matrix(rows.answers, called(rows.logits, rule), len(rows.task.classes))
         if len(rows.task.classes) > 2
         else None,
         y=y,
@@ -158,14 +159,6 @@ def decided(rows: Rows, rule: DecisionRule) -> list[Decision]:
     return rule.decisions(rule.probability(rows.logits))
 
 
-def called(rows: Rows, rule: DecisionRule | None) -> Ints:
-    """The likeliest class where all are equally common, as balanced accuracy asks; without a rule, the highest logit.
-
-    The highest logit alone would depend on how common the training made each class.
-    """
-    return np.asarray(rows.logits.argmax(axis=1), np.int64) if rule is None else rule.called(rows.logits)
-
-
 def _parts(rows: Rows, rule: DecisionRule | None, score: Floats) -> list[Measures]:
     y = rows.positive
     ranking = metrics.Ranking(y, score)
@@ -181,7 +174,7 @@ def _parts(rows: Rows, rule: DecisionRule | None, score: Floats) -> list[Measure
         parts.append(metrics.decision_measures(y, not_low, prefix="low.", prevalence=prior))
         parts.append(metrics.selective_measures(y, refer, _confidence(rows, rule)))
     if len(rows.task.classes) > 2:
-        parts.append(metrics.class_measures(rows.answers, called(rows, rule), rows.task.classes))
+        parts.append(metrics.class_measures(rows.answers, called(rows.logits, rule), rows.task.classes))
         parts.append(_one_against_rest(rows))
     return parts
 

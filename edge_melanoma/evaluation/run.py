@@ -63,15 +63,7 @@ def run(
 
     `asked` is what of the calibration was asked for, not left to its default: a frozen rule must have been made so.
     """
-    if not subject.exists():
-        raise ArtifactError(
-            f"{subject}: does not exist; give a run of `edge-melanoma train`, a bundle of `convert`, or one of the "
-            f"package: {in_words()}"
-        )
-    if split not in (*SPLITS, OUT_OF_FOLD):
-        raise RecipeError(f"--split {split}: is {', '.join(SPLITS)} or {OUT_OF_FOLD}")
-    if split == OUT_OF_FOLD and subject.is_file():
-        raise RecipeError(f"{subject}: --split {OUT_OF_FOLD} needs a training with --folds, and this is one bundle")
+    _check_asked(subject, split)
     check_vacant(out, kind="evaluation", force=force)
     home = out.parent / subject.name if is_of_package(subject) else subject  # where looks are logged
     if split == "test":
@@ -110,6 +102,18 @@ def run(
     )
     look = write_evaluation(evaluation, out, force=force, home=home)
     return Judged(evaluation=evaluation, out=out, look=look, log=log_of(home), remarks=(*whole, *found.remarks))
+
+
+def _check_asked(subject: Path, split: str) -> None:
+    if not subject.exists():
+        raise ArtifactError(
+            f"{subject}: does not exist; give a run of `edge-melanoma train`, a bundle of `convert`, or one of the "
+            f"package: {in_words()}"
+        )
+    if split not in (*SPLITS, OUT_OF_FOLD):
+        raise RecipeError(f"--split {split}: is {', '.join(SPLITS)} or {OUT_OF_FOLD}")
+    if split == OUT_OF_FOLD and subject.is_file():
+        raise RecipeError(f"{subject}: --split {OUT_OF_FOLD} needs a training with --folds, and this is one bundle")
 
 
 def _all_for_the_test(index: Index) -> tuple[Index, list[str]]:
