@@ -25,7 +25,7 @@ from edge_melanoma.data.parts import limited, make_parts
 from edge_melanoma.data.pictures import Picture
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.writing import log_test_opening
-from edge_melanoma.models import beside
+from edge_melanoma.models import beside, find_bundle
 from edge_melanoma.notice import SYNTHETIC_BANNER
 from edge_melanoma.output import write_file
 from edge_melanoma.parallel import OnProgress, silent
@@ -131,8 +131,9 @@ def run(
 
 
 def names_of(bundles: Sequence[Bundle]) -> tuple[str, ...]:
-    """What tells the bundles apart: their models' names, else their files'."""
-    for names in ([bundle.manifest.model.name for bundle in bundles], [bundle.name for bundle in bundles]):
+    """What tells the bundles apart: their files' names, else their models', else their paths."""
+    files = [Path(bundle.name).stem for bundle in bundles]
+    for names in (files, [bundle.manifest.model.name for bundle in bundles], [bundle.name for bundle in bundles]):
         if len(set(names)) == len(names):
             return tuple(names)
     raise RecipeError(f"{', '.join(names)}: two bundles have the same name; give each once")
@@ -150,10 +151,11 @@ def remarks(found: Robustness, index: Index, bundles: Sequence[Bundle], split: s
     said = [f"{SYNTHETIC_BANNER}."] if index.is_synthetic else []
     said += [
         f"{len(y):,} pictures of the part {split}{sample}; {int(y.sum()):,} positive (task {bundles[0].task.name}). "
-        f"Intervals of 95 % by {ROUNDS:,} draws of whole groups; a change is paired with the unchanged picture.",
+        f"Intervals of 95 %: of the AUC by {ROUNDS:,} draws of whole groups, of sensitivity and specificity Wilson's "
+        "over as many independent pictures as the groups are worth; a change is paired with the unchanged picture.",
         "Decisions are those of the model under its own thresholds, whatever the gate makes of the picture. What the "
-        "gate refuses is `uncertain` in use, so the last column is what nobody would notice: referred before, not "
-        "referred after, and not refused.",
+        "gate refuses is `uncertain` in use. The last columns count the positive ones that were referred and are no "
+        "longer, those of them that the gate takes (what is told is `uncertain` or `low`), and all that are now `low`.",
         "The changes are made, one at a time, of the part of the decoded picture that the model sees; sigma of the "
         "noise is of a pixel of that, so that pictures with many pixels stand more of it.",
         "Drawn artefacts are no real ones. Those of training's drawing were seen in training by a model whose "
@@ -244,7 +246,7 @@ def _measure(given: argparse.Namespace) -> Path:
     require_opencv()
     if given.pictures < 0:
         raise RecipeError(f"--pictures {given.pictures}: a number above 0 is needed, or 0 for all")
-    index, bundles = read_index(given.index), [open_bundle(path) for path in given.bundles]
+    index, bundles = read_index(given.index), [open_bundle(find_bundle(path)) for path in given.bundles]
     for bundle in bundles:
         check_in_child(bundle.model, name=bundle.name)
     found = run(
@@ -268,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and write the result."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("index", type=Path, metavar="INDEX")
-    parser.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE")
+    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="a path, reference or reference-small")
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--pictures", type=int, default=0, help="at most so many, by their classes' shares; 0: all")
     parser.add_argument("--other-copies", type=Path, metavar="FOLDER", help="holds NAME.jpg for every image_id")

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from edge_melanoma import metrics
 from edge_melanoma.decision import DecisionRule
-from edge_melanoma.metrics import Bootstrap, Estimate, Measures, Rate
+from edge_melanoma.metrics import Bootstrap, Estimate, Measures, Rate, RateChange
 
 from .robustness_answers import FOUND, UNCHANGED, Answer
 from .robustness_changes import Change
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-FIGURES = ("auc", "sensitivity", "specificity")
 NO_CHANGE = ("unchanged", "")
 OTHER_COPY = ("other copy", "the same pictures from another copy of the data set")
 
@@ -66,8 +65,8 @@ class Row:
     name: str
     pictures: int
     positives: int
-    figures: Mapping[str, Estimate]  # of FIGURES
-    differences: Mapping[str, Estimate]  # to the unchanged pictures, under the same draws; none for those themselves
+    figures: Mapping[str, Estimate | Rate]  # auc, sensitivity, specificity
+    differences: Mapping[str, Estimate | RateChange]  # to the same pictures unchanged; none for those themselves
     changed: Rate  # decisions low, uncertain, refer
     changed_unnoticed: int  # of these, on pictures that the gate takes
     positives_lost: int  # referred before, not after
@@ -139,9 +138,7 @@ def _rows(bundle: str, pictures: Pictures, states: Sequence[State], *, rounds: i
 
 def _measures(y: Bools, state: State) -> Measures:
     def measures(weights: Floats) -> dict[str, Floats]:
-        rates = metrics.count(y, state.referred, weights).rates()
-        auc = metrics.weighted_roc_auc(y, state.score, weights)
-        return {"auc": auc, "sensitivity": rates["sensitivity"], "specificity": rates["specificity"]}
+        return {"auc": metrics.weighted_roc_auc(y, state.score, weights)}
 
     return measures
 
@@ -150,14 +147,21 @@ def _row(bundle: str, pictures: Pictures, before: State, after: State, at: int, 
     y, changed = pictures.positive, np.asarray(before.decision != after.decision)
     lost, gained = before.referred & ~after.referred, after.referred & ~before.referred
     to_low = (after.decision == "low") & (before.decision != "low")
-    differences = {name: drawn.difference(f"{at}/{name}", f"{UNCHANGED}/{name}") for name in FIGURES}
+    sides = {"sensitivity": y, "specificity": ~y}
+    right, base = after.referred == y, before.referred == y
+    figures: dict[str, Estimate | Rate] = {"auc": drawn.estimate(f"{at}/auc")}
+    differences: dict[str, Estimate | RateChange] = {"auc": drawn.difference(f"{at}/auc", f"{UNCHANGED}/auc")}
+    for name, who in sides.items():
+        groups = pictures.groups[who]
+        figures[name] = metrics.grouped_wilson(right[who], groups, level=drawn.level)
+        differences[name] = metrics.grouped_change(base[who], right[who], groups, level=drawn.level)
     return Row(
         bundle=bundle,
         kind=after.kind,
         name=after.name,
         pictures=len(y),
         positives=int(y.sum()),
-        figures={name: drawn.estimate(f"{at}/{name}") for name in FIGURES},
+        figures=figures,
         differences=differences if at != UNCHANGED else {},
         changed=metrics.grouped_wilson(changed, pictures.groups, level=drawn.level),
         changed_unnoticed=int((changed & ~after.refused).sum()),

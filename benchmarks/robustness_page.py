@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_melanoma.metrics import Estimate
+from edge_melanoma.metrics import Estimate, Rate, RateChange
 from edge_melanoma.plots import AMBER, BLUE, GREEN, PINK, SOFT, drawing
 
 from .robustness_changes import COUNTERFACTUALS
@@ -16,7 +16,8 @@ from .robustness_judging import NO_CHANGE, Row
 
 HEADERS = (
     *("bundle", "", "change", "AUC", "its change", "decisions changed", "sensitivity", "its change"),
-    *("specificity", "its change", "refused by the gate", "{positives} lost that the gate takes"),
+    *("specificity", "its change", "refused by the gate", "{positives} no longer referred"),
+    *("of these not refused either", "{positives} now low"),
 )
 ARTEFACT_HEADERS = (
     *("bundle", "artefact", "drawn by", "{positives} no longer referred", "newly referred", "now low"),
@@ -38,15 +39,16 @@ def _line(row: Row) -> list[str]:
     auc, sensitivity, specificity = ([cell, change] for cell, change in zip(cells, changes, strict=True))
     changed = "" if not row.differences else f"{row.changed.value:.1%} ({row.changed.successes:,})"
     words = [row.bundle, row.kind, row.name]
-    lost = f"{row.positives_lost_unnoticed} of {row.positives}" if row.differences else ""
-    return [*words, *auc, changed, *sensitivity, *specificity, f"{row.refused / row.pictures:.1%}", lost]
+    counts = (row.positives_lost, row.positives_lost_unnoticed, row.positives_to_low)
+    lost = [f"{counts[0]} of {row.positives}", *map(str, counts[1:])] if row.differences else ["", "", ""]
+    return [*words, *auc, changed, *sensitivity, *specificity, f"{row.refused / row.pictures:.1%}", *lost]
 
 
-def _value(estimate: Estimate) -> str:
+def _value(estimate: Estimate | Rate) -> str:
     return f"{estimate.value:.3f}"
 
 
-def _signed(estimate: Estimate | None) -> str:
+def _signed(estimate: Estimate | RateChange | None) -> str:
     """With its interval; a plus says that nothing was lost."""
     if estimate is None:
         return ""

@@ -90,6 +90,15 @@ def test_the_better_model_is_found_better_and_the_same_one_equal(comparison: Any
     assert (again.delong.p, again.mcnemar.p) == (1, 1)
 
 
+def test_decisions_that_are_all_the_same_leave_room_for_some_that_are_not(comparison: Any) -> None:
+    """The other two models decide alike on every picture; that does not show that they always would."""
+    again = comparison.standings[2]
+    for name in ("refer.sensitivity", "refer.specificity"):
+        change = again.differences[name]
+        assert (change.gained, change.lost, change.value) == (0, 0, 0)
+        assert -0.12 < change.low < 0 < change.high < 0.12
+
+
 def test_mcnemar_counts_the_pictures_on_which_only_one_is_right(comparison: Any, runs: Path) -> None:
     kept = [
         pl.read_parquet(runs / name / "evaluation-test" / PREDICTIONS_FILE).sort("image_id")

@@ -501,3 +501,45 @@ def test_the_whole_set_on_fifteen_hundred_pictures_takes_seconds() -> None:
 def test_groups_that_agree_to_the_last_picture_count_every_picture():
     hit, groups = [True, False, True, False], ["a", "a", "b", "b"]
     assert metrics.grouped_wilson(hit, groups).to_json() == metrics.wilson(2, 4).to_json()
+
+
+def test_where_nothing_changed_a_change_is_still_possible() -> None:
+    """Of 100 alone the exact upper bound of either is 3.6 %; pictures that come in threes say less."""
+    found = np.arange(100) < 98
+    alone = metrics.grouped_change(found, found, np.arange(100))
+    assert (alone.value, alone.gained, alone.lost, alone.trials) == (0, 0, 0, 100)
+    assert (alone.low, alone.high) == pytest.approx((-0.0370, 0.0370), abs=1e-4)
+    tied = metrics.grouped_change(found, found, np.arange(100) // 3)
+    assert tied.high > 2 * alone.high
+    assert f"{alone}" == "0.000 (−0.037 to 0.037)"
+
+
+def test_a_change_counts_both_directions_and_turns_round_with_them() -> None:
+    before, after = np.array([1, 1, 1, 0, 0, 1, 1, 1]), np.array([1, 0, 0, 1, 0, 1, 1, 1])
+    found = metrics.grouped_change(before, after, np.arange(8))
+    assert (found.gained, found.lost, found.value) == (1, 2, -1 / 8)
+    back = metrics.grouped_change(after, before, np.arange(8))
+    assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+    everything = metrics.grouped_change(np.zeros(5), np.ones(5), np.arange(5))
+    assert (everything.value, everything.high) == (1.0, 1.0)
+    assert everything.low < 0.7
+    with pytest.raises(DataError, match="8 decisions before and 3 after"):
+        metrics.grouped_change(before, after[:3], np.arange(8))
+
+
+@pytest.mark.parametrize(
+    ("gain", "loss"), [(0.01, 0.01), (0.002, 0.05), (0.3, 0.3), (0.0, 0.2)], ids=["rare", "mostly lost", "both", "lost"]
+)
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_change_of_a_share_covers_the_truth_about_as_often_as_it_says(gain: float, loss: float, size: int) -> None:
+    """Pictures of a lesion change together in half of the cases."""
+    covered, rounds, pictures = 0, 400, 150
+    for seed in range(rounds):
+        rng = np.random.default_rng(seed)
+        group = np.arange(pictures) // size
+        luck = np.where(rng.random(pictures) < 0.5, rng.random(pictures)[group], rng.random(pictures))
+        before = luck < 0.5
+        after = np.where(before, luck >= loss, luck > 1 - gain)
+        found = metrics.grouped_change(before, after, group)
+        covered += found.low <= gain - loss <= found.high
+    assert covered / rounds >= 0.92

@@ -96,8 +96,10 @@ def row_of(found, name):
 
 def test_a_change_that_changes_nothing_costs_nothing(found):
     row = row_of(found, "unchanged")
-    for difference in row.differences.values():
-        assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+    apart = row.differences["auc"]
+    assert (apart.value, apart.low, apart.high) == (0, 0, 0)
+    for name in ("sensitivity", "specificity"):
+        assert (row.differences[name].gained, row.differences[name].lost) == (0, 0)
     assert row.changed.successes == row.changed_unnoticed == 0
     assert row.positives_lost == row.positives_found == row.negatives_referred == row.negatives_spared == 0
     assert row.refused == row.refused_before

@@ -1,12 +1,13 @@
 """Several models on the same pictures: who is better, by how much, and is it more than chance?
 
 Every model is measured under the same bootstrap draws, so that what they have in common cancels out of a difference.
-DeLong's test checks the AUC, McNemar's the decisions; p-values are not corrected for how many models are compared.
+Sensitivity and specificity are counted instead: draws of decisions that are all alike would say that nothing else can
+happen. DeLong's test checks the AUC, McNemar's the decisions; p-values are not corrected for the number of models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from edge_melanoma import metrics
 from edge_melanoma.decision import called, probability_of
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.contestants import Contestant, read_contestants
-from edge_melanoma.metrics import Bootstrap, DeLong, Estimate, McNemar, Measures
+from edge_melanoma.evaluation.rows import Bools
+from edge_melanoma.metrics import Bootstrap, DeLong, Estimate, McNemar, Measures, Rate, RateChange
 
 COSTS = {"parameters": "parameters", "macs": "multiply-adds", "size_bytes": "size in bytes"}
 
@@ -28,8 +30,8 @@ class Standing:
 
     name: str
     folder: str
-    metrics: dict[str, Estimate]
-    differences: dict[str, Estimate]  # to the first, under the same draws; empty for the first
+    metrics: dict[str, Estimate | Rate]
+    differences: dict[str, Estimate | RateChange]  # to the first, under the same draws; empty for the first
     delong: DeLong | None  # of the difference in AUC
     mcnemar: McNemar | None  # on who is right, decisions of `refer`
     mcnemar_positive: McNemar | None  # among the positives alone
@@ -131,7 +133,13 @@ def _standing(place: int, contestants: list[Contestant], drawn: Bootstrap) -> St
     names = [name.partition("/")[2] for name in drawn.point if name.startswith(f"{place}/")]
     shared = [name for name in names if f"0/{name}" in drawn.point] if place else []
     y, lead, decided, found = first.positive, None, None, None
+    measured: dict[str, Estimate | Rate] = {name: drawn.estimate(f"{place}/{name}") for name in names}
+    measured |= _rates(this, drawn.level)
+    differences: dict[str, Estimate | RateChange] = {
+        name: drawn.difference(f"{place}/{name}", f"0/{name}") for name in shared
+    }
     if place:
+        differences |= _rate_changes(first, this, drawn.level)
         lead = metrics.delong_difference(y, this.score, first.score, first.groups, level=drawn.level)
     if place and first.referred is not None and this.referred is not None:
         right, base = this.referred == y, first.referred == y
@@ -139,10 +147,32 @@ def _standing(place: int, contestants: list[Contestant], drawn: Bootstrap) -> St
     return Standing(
         name=this.name,
         folder=this.folder.name if this.folder.parent == Path() else f"{this.folder.parent.name}/{this.folder.name}",
-        metrics={name: drawn.estimate(f"{place}/{name}") for name in names},
-        differences={name: drawn.difference(f"{place}/{name}", f"0/{name}") for name in shared},
+        metrics=measured,
+        differences=differences,
         delong=lead,
         mcnemar=decided,
         mcnemar_positive=found,
         model=dict(this.facts["model"]),
     )
+
+
+def _rates(this: Contestant, level: float) -> dict[str, Rate]:
+    return {
+        name: metrics.grouped_wilson(right[who], this.groups[who], level=level)
+        for name, who, right in _decided_rightly(this)
+    }
+
+
+def _rate_changes(first: Contestant, this: Contestant, level: float) -> dict[str, RateChange]:
+    return {
+        name: metrics.grouped_change(base[who], right[who], first.groups[who], level=level)
+        for (name, who, base), (_, _, right) in zip(_decided_rightly(first), _decided_rightly(this), strict=False)
+    }
+
+
+def _decided_rightly(contestant: Contestant) -> Iterator[tuple[str, Bools, Bools]]:
+    """Of both rates: its name, the pictures it is of, and on which the decision is right; nothing without a rule."""
+    if contestant.referred is not None:
+        right = contestant.referred == contestant.positive
+        yield "refer.sensitivity", contestant.positive, right
+        yield "refer.specificity", ~contestant.positive, right

@@ -9,7 +9,7 @@ from edge_melanoma.evaluation import drawings
 from edge_melanoma.evaluation.comparing import COSTS, Comparison, Standing
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD
 from edge_melanoma.evaluation.words import whole
-from edge_melanoma.metrics import Estimate, McNemar
+from edge_melanoma.metrics import Estimate, McNemar, Rate
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 from edge_melanoma.output import new_folder, write_file, write_json
 from edge_melanoma.plots import require_matplotlib
@@ -90,6 +90,7 @@ def draw(comparison: Comparison) -> str:
         page.paragraph(
             f"{comparison.rounds:,} bootstrap rounds that draw {comparison.groups:,} whole patients (else lesions), "
             f"apart for each class, the same for all models; {round(100 * comparison.level)} % percentile intervals; "
+            "for sensitivity and specificity, Wilson's over as many independent pictures as the groups are worth; "
             f"seed {comparison.seed}. Every number is in `{RESULT_FILE}`, the tables also in `{MARKDOWN_FILE}`."
         )
     return page.to_html()
@@ -113,7 +114,7 @@ def _add_costs(page: Page, comparison: Comparison) -> None:
                 page.plot(png, alt=f"AUC against {COSTS[key]}")
 
 
-def frontier(points: dict[str, tuple[float, Estimate]]) -> list[str]:
+def frontier(points: dict[str, tuple[float, Estimate | Rate]]) -> list[str]:
     """The models that none of at most the same cost is better than (Pareto)."""
     kept: list[str] = []
     best = float("-inf")

@@ -206,7 +206,7 @@ def forest(
 
 
 def scatter(
-    points: Mapping[str, tuple[float, Estimate]], *, label: str, synthetic: bool, frontier: Sequence[str]
+    points: Mapping[str, tuple[float, Estimate | Rate]], *, label: str, synthetic: bool, frontier: Sequence[str]
 ) -> bytes:
     """The AUC of each model against what it costs; the line joins those that nothing cheaper beats."""
     require_matplotlib()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_melanoma.metrics import Estimate, Rate
+from edge_melanoma.metrics import Estimate, Rate, RateChange
 from edge_melanoma.metrics.estimate import shown, span
 
 WITHOUT_THRESHOLD: Mapping[str, tuple[str, str]] = {
@@ -63,7 +63,7 @@ def value(estimate: Estimate | Rate | None) -> str:
     return "–" if estimate is None else shown(estimate.value)
 
 
-def whole(found: Estimate | Rate | None) -> str:
+def whole(found: Estimate | Rate | RateChange | None) -> str:
     """Value and interval."""
     return "–" if found is None or found.value != found.value else str(found)
 

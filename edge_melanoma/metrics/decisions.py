@@ -78,6 +78,56 @@ def grouped_wilson(hit: ArrayLike, groups: ArrayLike, *, level: float = 0.95) ->
     return Rate(successes=successes, trials=trials, low=low, high=high)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RateChange:
+    """A share of the same things after less before, with its interval."""
+
+    gained: int
+    lost: int
+    trials: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The change; NaN of nothing."""
+        return (self.gained - self.lost) / self.trials if self.trials else float("nan")
+
+    def __str__(self) -> str:
+        return f"{shown(self.value)} ({span(self.low, self.high)})"
+
+    def to_json(self) -> dict[str, Any]:
+        """The change in numbers."""
+        return {**vars(self), "value": number(self.value), "low": number(self.low), "high": number(self.high)}
+
+
+def grouped_change(before: ArrayLike, after: ArrayLike, groups: ArrayLike, *, level: float = 0.95) -> RateChange:
+    """How a share changed, counted on the same pictures: Wilson's intervals of what was gained and lost, put together.
+
+    By the method of variance estimates recovery (Zou and Donner 2008) with the correlation that two counts of the same
+    pictures have. Draws would say that nothing can change where nothing changed; here that leaves about 4 in 100.
+    """
+    first, second = np.asarray(before, bool), np.asarray(after, bool)
+    if first.shape != second.shape:
+        raise DataError(f"{len(first):,} decisions before and {len(second):,} after; every row needs both")
+    gained, lost = (grouped_wilson(hit, groups, level=level) for hit in (~first & second, first & ~second))
+    trials = gained.trials
+    if not trials:
+        return RateChange(gained=0, lost=0, trials=0, low=float("nan"), high=float("nan"))
+    g, k = gained.value, lost.value
+    together = -math.sqrt(g * k / ((1 - g) * (1 - k))) if g < 1 and k < 1 else 0.0
+    low = g - k - _joint(g - gained.low, lost.high - k, together)
+    high = g - k + _joint(gained.high - g, k - lost.low, together)
+    return RateChange(
+        gained=gained.successes, lost=lost.successes, trials=trials, low=max(-1.0, low), high=min(1.0, high)
+    )
+
+
+def _joint(one: float, other: float, correlation: float) -> float:
+    """How far a difference may lie off when its parts may lie off so far."""
+    return math.sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2))
+
+
 def _score_interval(share: float, trials: float, level: float) -> tuple[float, float]:
     z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)

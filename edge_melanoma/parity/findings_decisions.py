@@ -42,9 +42,7 @@ def sensitivity(judged: Judged) -> Finding:
             f"`refer` finds {found.before:,} of {counted(found.positives, noun)} before and {found.after:,} after: "
             f"{found.lost:,} lost{_named(lost)}, {found.gained:,} gained",
             on_cases(limit, found.positives, noun),
-            _interval_of_points(view.sensitivity.low, view.sensitivity.high) if found.lost or found.gained else "",
-            "" if found.lost else f"none lost in {found.positives:,} only shows a loss below "
-            f"{share(min(1.0, 3 / found.positives))}",
+            _interval_of_points(view.sensitivity.low, view.sensitivity.high),
         ),
     )  # fmt: skip
 

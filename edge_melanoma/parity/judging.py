@@ -56,7 +56,7 @@ def judge(
         output: how the candidate's logits are stored.
         tflite_float: the same rows by the unquantised TFLite model, to tell a wrong graph from coarse numbers.
         rounds: of the paired bootstrap; 0 is a quick look for choosing among many: DeLong's interval for the AUC,
-            none for the rest.
+            none for the partial AUC.
         about: what the report is to carry along: hashes of index and models, host, engine.
     """
     if rounds < 0:

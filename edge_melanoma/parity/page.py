@@ -150,7 +150,7 @@ def _add_section(page: Page, section: Section) -> None:
 def _add_origin(page: Page, report: ParityReport) -> None:
     page.heading("How it was judged")
     drawn = (
-        "A quick look: no bootstrap; DeLong's interval for the AUC, none for the rest."
+        "A quick look: no bootstrap; DeLong's interval for the AUC, none for the partial AUC."
         if report.quick
         else f"{report.rounds:,} paired bootstrap rounds that draw whole patients, or lesions where patients are not "
         "known, apart for each class, the same for before and after; "
@@ -158,7 +158,8 @@ def _add_origin(page: Page, report: ParityReport) -> None:
     )
     page.paragraph(
         f"{drawn} Rates of changed decisions: Wilson intervals over as many independent pictures as the groups are "
-        "worth. Probabilities are for the prevalence of use; calibration is measured at that of the calibration part. "
+        "worth; changes of sensitivity and specificity: those of what was gained and lost, put together. "
+        "Probabilities are for the prevalence of use; calibration is measured at that of the calibration part. "
         "Every number, and every picture that changed, is in the JSON beside this page."
     )
     if report.about:

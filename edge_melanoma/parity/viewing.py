@@ -23,7 +23,7 @@ from edge_melanoma.parity.recipe import Flipped
 from edge_melanoma.parity.scoring import Scored, scored
 from edge_melanoma.parity.view import Change, Crossing, Flip, Found, LesionView, SubgroupChange, ViewResult
 
-MEASURED = ("auc", "pauc80", "sensitivity", "specificity")
+RANKING = ("auc", "pauc80")  # their change is judged under draws; that of rates is counted
 _THRESHOLDS: Mapping[Flipped, tuple[str, ...]] = {
     "any change": ("refer", "low"),
     "refer or not": ("refer",),
@@ -32,19 +32,12 @@ _THRESHOLDS: Mapping[Flipped, tuple[str, ...]] = {
 
 
 def side_measures(side: Scored) -> Measures:
-    """The figures of one side whose change gets an interval."""
-    y, referred = side.rows.positive, side.referred
-    ranking = Ranking(y, side.rank)
+    """The figures of one side whose change gets an interval by draws."""
+    ranking = Ranking(side.rows.positive, side.rank)
 
     def measures(weights: Floats) -> dict[str, Floats]:
         roc = ranking.roc(weights)
-        rates = metrics.count(y, referred, weights).rates()
-        return {
-            "auc": roc.auc(),
-            "pauc80": roc.pauc80(),
-            "sensitivity": rates["sensitivity"],
-            "specificity": rates["specificity"],
-        }
+        return {"auc": roc.auc(), "pauc80": roc.pauc80()}
 
     return measures
 
@@ -52,7 +45,7 @@ def side_measures(side: Scored) -> Measures:
 def view_of(
     name: str, before: Scored, after: Scored, *, output: Output, near: float, level: float, drawn: Bootstrap | None
 ) -> ViewResult:
-    """Everything under the rule of `after`; without draws only the AUC has an interval, DeLong's."""
+    """Everything under the rule of `after`; without draws the AUC has DeLong's interval, the partial AUC none."""
     rows, moved = before.rows, np.abs(after.p - before.p)
     y = rows.positive
     changed = _changed(before, after)
@@ -66,6 +59,8 @@ def view_of(
     return ViewResult(
         name=name,
         **changes,
+        sensitivity=_rate_change(before, after, y, level),
+        specificity=_rate_change(before, after, ~y, level),
         ece=Change(before=_ece(before), after=_ece(after)),
         delong=delong,
         mcnemar=metrics.mcnemar(before.referred == y, after.referred == y),
@@ -99,9 +94,9 @@ def _changes(name: str, before: Scored, after: Scored, drawn: Bootstrap | None) 
     if drawn is None:
         alone = one_round(len(before.rows))
         first, second = side_measures(before)(alone), side_measures(after)(alone)
-        return {key: Change(before=float(first[key][0]), after=float(second[key][0])) for key in MEASURED}
+        return {key: Change(before=float(first[key][0]), after=float(second[key][0])) for key in RANKING}
     found = {}
-    for key in MEASURED:
+    for key in RANKING:
         apart = drawn.difference(f"{name}/{key}", f"before/{key}")
         found[key] = Change(
             before=float(drawn.point[f"before/{key}"]),
@@ -111,6 +106,16 @@ def _changes(name: str, before: Scored, after: Scored, drawn: Bootstrap | None) 
             interval_by="paired bootstrap",
         )
     return found
+
+
+def _rate_change(before: Scored, after: Scored, who: Bools, level: float) -> Change:
+    """Of the decision to refer: right for these, who are all positive or all not."""
+    y, groups = before.rows.positive[who], before.rows.groups[who]
+    first, second = before.referred[who] == y, after.referred[who] == y
+    change = metrics.grouped_change(first, second, groups, level=level)
+    return Change(
+        before=float(first.mean()), after=float(second.mean()), low=change.low, high=change.high, interval_by="counts"
+    )
 
 
 def _ece(side: Scored) -> float:
