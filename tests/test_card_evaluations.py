@@ -31,6 +31,7 @@ def metrics(**about):
             {**group, "value": "male", "sensitivity": None, "specificity": estimate(0.7)},
         ],
         "no_pixel_baseline": {"auc": {"age": estimate(0.66)}, "best": "age"},
+        "rule": {"fitted_on": {"split": "calibration", "rows": 5008, "positives": 557, "recipe": {"seed": 0}}},
     }
 
 
@@ -63,6 +64,10 @@ def test_the_card_shows_figures_groups_and_the_baseline_without_a_pixel(tmp_path
     assert ("AUC", "0.900 (0.850–0.950)") in figures.rows
     assert ("sensitivity where it refers", "0.850 (0.800–0.900)") in figures.rows
     assert ("AUC without a pixel, from age", "0.660 (0.610–0.710)") in figures.rows
+    assert (
+        "thresholds set on",
+        "5,008 pictures, 557 of them positive: of the same, judged by other models",
+    ) in figures.rows
     assert groups.rows[0][:4] == ("sex", "female", "40", "4")
     assert groups.rows[1][:2] == ("", "male")
     assert groups.rows[1][5] == "–"
@@ -73,6 +78,8 @@ def test_a_held_out_centre_is_named(tmp_path, written):
     document = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps({**document, "split": "test"}))
     figures, _ = sections(evaluations_of(run(tmp_path), [folder]))
+    chosen = ("thresholds set on", "5,008 pictures, 557 of them positive (no interval holds that)")
+    assert chosen in figures.rows
     assert figures.title == "On rosendahl, by a model of the same recipe that was trained without it"
 
 

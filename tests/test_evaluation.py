@@ -249,6 +249,7 @@ def test_out_of_fold_rows_are_all_measured_and_the_baseline_too(table: Any, pred
     assert found.baseline is not None
     assert found.baseline.best is not None
     assert "out-of-fold predictions" in found.title
+    assert any("chosen on" in remark.text and "judged by other models" in remark.text for remark in found.remarks)
     with pytest.raises(DataError, match="need a column `fold`"):
         evaluated(table, predictions.drop("fold"), split="oof")
 

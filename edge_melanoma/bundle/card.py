@@ -147,11 +147,19 @@ def _decision(rule: DecisionRule, before: DecisionRule) -> Section:
         ("low", f"p < {_threshold(rule.threshold_low)}"),
         ("", _chosen(rule.threshold_low)),
         ("temperature", f"{_interval(rule.temperature)}; the float model's {shown(before.temperature.value)}"),
-        ("prevalence", f"{rule.prior_deploy:.2%} where it is used, {rule.prior_train:.2%} in training"),
+        ("prevalence", _prevalence(rule)),
         ("fitted on", where or "not said"),
         *(("remark", plain(remark)) for remark in fitted.get("remarks", ())),
     ]
     return Section(title=f"Decision: p is the probability of {_positive(rule)}", rows=tuple(rows))
+
+
+def _prevalence(rule: DecisionRule) -> str:
+    """What probabilities and thresholds are for, and whether somebody said so."""
+    asked = rule.fitted_on.get("recipe")
+    stated = isinstance(asked, Mapping) and asked.get("prior_deploy") is not None
+    told = "as was stated" if stated else "that of the pictures it was fitted on: nobody stated another"
+    return f"{rule.prior_deploy:.2%} is assumed, {told}; {rule.prior_train:.2%} as training drew them"
 
 
 def _positive(rule: DecisionRule) -> str:

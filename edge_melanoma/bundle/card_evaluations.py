@@ -47,6 +47,9 @@ def _title(one: Mapping[str, Any]) -> str:
 
 def _figures(one: Mapping[str, Any]) -> Iterator[Row]:
     yield "pictures", f"{plain(one.get('pictures'))}, {plain(one.get('positives'))} of them positive"
+    chosen = one.get("thresholds_set_on")
+    if isinstance(chosen, Mapping):
+        yield "thresholds set on", _chosen_on(chosen, out_of_fold=one.get("split") == OUT_OF_FOLD)
     known = list(_NAMES)
     for name, item in sorted(_items(one.get("figures")), key=lambda pair: (*known, pair[0]).index(pair[0])):
         yield _NAMES.get(name, name), estimate(item, "value")
@@ -57,6 +60,12 @@ def _figures(one: Mapping[str, Any]) -> Iterator[Row]:
         yield "AUC where histology confirmed", estimate(confirmed, "value")
     for name, item in _items(one.get("no_pixel_auc")):
         yield f"AUC without a pixel, from {name}", estimate(item, "value")
+
+
+def _chosen_on(chosen: Mapping[str, Any], *, out_of_fold: bool) -> str:
+    """No interval of sensitivity or specificity holds that a threshold rests on few pictures."""
+    counts = f"{plain(chosen.get('rows'))} pictures, {plain(chosen.get('positives'))} of them positive"
+    return f"{counts}: of the same, judged by other models" if out_of_fold else f"{counts} (no interval holds that)"
 
 
 def _groups(one: Mapping[str, Any]) -> Iterator[Row]:

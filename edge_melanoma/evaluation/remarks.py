@@ -131,6 +131,12 @@ def _about_the_part(rows: Rows, rule: DecisionRule) -> list[Remark]:
             "is somewhat too good; AUC and what else needs no threshold is not touched"
         )
         return [Remark(tone="warn", text=text)]
+    if rows.split == OUT_OF_FOLD and rule.fitted_on.get("split") == "calibration":
+        text = (
+            f"temperature and thresholds were chosen on {rule.fitted_on.get('rows', 'some')} of these pictures, judged "
+            "by other models than here"
+        )
+        return [Remark(tone="info", text=text)]
     if rows.split == "val":
         return [Remark(tone="info", text="training stopped by these rows: their figures are somewhat too good")]
     return []

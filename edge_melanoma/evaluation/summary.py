@@ -15,6 +15,7 @@ from edge_melanoma.recipe import wordless
 METRICS = "metrics.json"
 _OF_A_GROUP = ("attribute", "value", "rows", "positives")
 _ESTIMATES = ("auc", "sensitivity", "specificity")
+_OF_THRESHOLDS = ("split", "rows", "positives")
 DIGITS = 6
 
 
@@ -54,6 +55,7 @@ def summarise(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "index_sha256": about["index_sha256"],
         "pictures": picture["rows"],
         "positives": picture["positives"],
+        "thresholds_set_on": _thresholds(metrics.get("rule")),
         "groups": picture["groups"],
         "figures": {name: _short(item) for name, item in metrics["headline"].items()},
         "by_lesion": {"roc_auc": _short(lesion["metrics"]["roc_auc"])} if lesion else {},
@@ -64,6 +66,12 @@ def summarise(metrics: Mapping[str, Any]) -> dict[str, Any]:
             for group in metrics["subgroups"]
         ],
     }
+
+
+def _thresholds(rule: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """How many pictures chose the thresholds: no interval of what they do holds that."""
+    fitted = (rule or {}).get("fitted_on") or {}
+    return {key: fitted[key] for key in _OF_THRESHOLDS if key in fitted} or None
 
 
 def _short(item: Mapping[str, Any] | None) -> dict[str, float] | None:
