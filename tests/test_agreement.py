@@ -166,4 +166,4 @@ def test_bench_says_by_decisions_in_every_form(rounding_twice):
 def test_the_engine_itself_passes_by_its_decisions(rounding_twice):
     found = verify(rounding_twice)
     assert found.verdict == "passes by decisions", found.verdict
-    assert "20 to 40 times slower" in next(check.detail for check in found.checks if check.check == "engine")
+    assert "some fifty times slower" in next(check.detail for check in found.checks if check.check == "engine")

@@ -10,8 +10,7 @@ import numpy as np
 from edge_melanoma.machine import engine_works, installed
 
 SLOW = (
-    "tflite-runtime runs int8 models 20 to 40 times slower than ai-edge-litert on x86-64 and with 2 to 4 times the "
-    "instructions on arm64"
+    "tflite-runtime runs int8 models some fifty times slower than ai-edge-litert on x86-64, and slower on arm64 too"
 )
 
 
