@@ -6,12 +6,13 @@ reasons that are no regression.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_melanoma.errors import RecipeError
+from edge_melanoma.machine import Machine
 
-from .result import Device, Measurement, Report
+from .result import Measurement, Report
 from .telling import typical
 
 TOLERANCE = 0.05
@@ -50,58 +51,92 @@ class Comparison:
         return tuple(one for one in self.changes if one.is_regression)
 
 
-def compare(now: Report, before: Report, *, tolerance: float = TOLERANCE, across: bool = False) -> Comparison:
-    """Figure by figure; RecipeError where the reports have nothing in common, or were not made alike."""
-    if not 0 <= tolerance < 10:
-        raise RecipeError(f"--tolerance {tolerance:g}: a share is needed, as 0.05")
-    changes: list[Change] = []
-    left_out = []
-    for found in now.measurements:
-        earlier = _partner(found, now, before)
-        if earlier is None:
-            left_out.append(f"{found.name} on {found.device.name}")
-            continue
-        differs = _differences(found, earlier)
-        if differs and not across:
-            raise RecipeError(
-                f"{found.name}: the earlier report is of {'; of '.join(differs)}; give --across to compare all the same"
-            )
-        changes += _changes(found, earlier, tolerance, differs)
-    if not changes:
-        told = ", ".join(sorted({one.name for one in before.measurements})) or "nothing"
-        raise RecipeError(f"the earlier report has none of these artefacts; it has {told}")
-    return Comparison(changes=tuple(changes), left_out=tuple(left_out))
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """What is measured on what: it has to agree for a comparison, and most of it is known before."""
+
+    name: str  # of the artefact
+    sha256: str
+    label: str | None  # of the device
+    machine: str | None = None  # None, here and below: not known before it is measured
+    engine: str | None = None
+    threads: int | None = None
 
 
-def _partner(found: Measurement, now: Report, before: Report) -> Measurement | None:
-    """The same artefact, by name, on the same device where there are several; a lone one is another's partner."""
-    named = [one for one in before.measurements if one.name == found.name]
-    if not named and len(now.measurements) == len(before.measurements) == 1:
-        named = list(before.measurements)
-    labelled = [one for one in named if one.device.label == found.device.label]
-    return next(iter(labelled or named), None)
+def side_of(found: Measurement) -> Side:
+    """Of a measurement, where everything is known."""
+    device = found.device
+    return Side(
+        name=found.name,
+        sha256=found.artefact.sha256,
+        label=device.label,
+        machine=machine_in_words(device.machine),
+        engine=f"{device.engine} {device.engine_version}",
+        threads=found.settings.threads,
+    )
 
 
-def _differences(found: Measurement, earlier: Measurement) -> list[str]:
-    """In what the two were not measured alike."""
-    facts = [
-        ("another machine", _machine(earlier.device), _machine(found.device)),
-        ("another engine", _engine(earlier.device), _engine(found.device)),
-        ("another number of threads", str(earlier.settings.threads), str(found.settings.threads)),
-    ]
-    return [f"{what} ({then}, now {today})" for what, then, today in facts if then != today]
-
-
-def _machine(device: Device) -> str:
-    machine = device.machine
+def machine_in_words(machine: Machine) -> str:
+    """By what two machines are told apart."""
     return f"{machine.board or machine.cpu or 'unknown'}, {machine.architecture}, {machine.cores} cores"
 
 
-def _engine(device: Device) -> str:
-    return f"{device.engine} {device.engine_version}"
+def check_tolerance(tolerance: float) -> None:
+    """RecipeError where it is no share."""
+    if not 0 <= tolerance < 10:
+        raise RecipeError(f"--tolerance {tolerance:g}: a share is needed, as 0.05")
 
 
-def _changes(found: Measurement, earlier: Measurement, tolerance: float, differs: list[str]) -> Iterator[Change]:
+def compare(now: Report, before: Report, *, tolerance: float = TOLERANCE, across: bool = False) -> Comparison:
+    """Figure by figure; RecipeError where the reports have nothing in common, or were not made alike."""
+    check_tolerance(tolerance)
+    sides = [side_of(found) for found in now.measurements]
+    changes: list[Change] = []
+    left_out = []
+    for found, earlier in zip(now.measurements, partners(sides, before, across=across), strict=True):
+        if earlier is None:
+            left_out.append(f"{found.name} on {found.device.name}")
+        else:
+            changes += _changes(found, earlier, tolerance)
+    return Comparison(changes=tuple(changes), left_out=tuple(left_out))
+
+
+def partners(now: Sequence[Side], before: Report, *, across: bool = False) -> list[Measurement | None]:
+    """What each is compared with; RecipeError as of `compare`, which asks this before anything is measured too."""
+    found = [_partner(one, before, alone=len(now) == 1) for one in now]
+    for one, earlier in zip(now, found, strict=True):
+        differs = [] if earlier is None else _differences(one, side_of(earlier))
+        if differs and not across:
+            raise RecipeError(
+                f"{one.name}: the earlier report is of {'; of '.join(differs)}; give --across to compare all the same"
+            )
+    if not any(found):
+        told = ", ".join(sorted({one.name for one in before.measurements})) or "nothing"
+        raise RecipeError(f"the earlier report has none of these artefacts; it has {told}")
+    return found
+
+
+def _partner(one: Side, before: Report, *, alone: bool) -> Measurement | None:
+    """The same artefact, by name, on the same device where there are several; a lone one is another's partner."""
+    named = [earlier for earlier in before.measurements if earlier.name == one.name]
+    if not named and alone and len(before.measurements) == 1:
+        named = list(before.measurements)
+    labelled = [earlier for earlier in named if earlier.device.label == one.label]
+    return next(iter(labelled or named), None)
+
+
+def _differences(one: Side, earlier: Side) -> list[str]:
+    """In what the two are not measured alike, as far as that is known."""
+    facts = [
+        ("another machine", earlier.machine, one.machine),
+        ("another engine", earlier.engine, one.engine),
+        ("another number of threads", earlier.threads, one.threads),
+    ]
+    return [f"{what} ({then}, now {today})" for what, then, today in facts if today is not None and then != today]
+
+
+def _changes(found: Measurement, earlier: Measurement, tolerance: float) -> Iterator[Change]:
+    differs = _differences(side_of(found), side_of(earlier))
     doubts = [f"{when} is marked" for when, one in (("then", earlier), ("now", found)) if one.marks]
     remark = "; ".join(
         [*differs, *doubts, *(["another file"] if found.artefact.sha256 != earlier.artefact.sha256 else [])]

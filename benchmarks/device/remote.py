@@ -7,6 +7,7 @@ ignored, and nobody is asked for a password: a host that is not known or lets no
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shlex
 import shutil
@@ -20,9 +21,10 @@ from pathlib import Path
 from edge_melanoma.bundle.reading import read_whole
 from edge_melanoma.errors import ArtifactError, EdgeMelanomaError, MissingExtraError, RecipeError
 
+from .compare import Side
 from .end_to_end import given_pictures
 from .result import Failure, Measurement, Report, read_report
-from .run import BenchRecipe, OnStep
+from .run import BenchRecipe, Check, OnStep
 from .wheel import build_wheel
 
 BEGIN = "edge-melanoma-report-begins"
@@ -77,11 +79,13 @@ def run_on(
     connection: Connection,
     *,
     pictures: Sequence[Path] = (),
+    check: Check = lambda sides: None,
     on_step: OnStep = lambda what, done, total: None,
 ) -> Report:
     """Measure on all hosts at a time; a host that fails is a Failure, and the others go on."""
     _check(hosts)
     given_pictures(pictures)
+    check([_side(path, host, recipe) for host in hosts for path in paths])
     load = _tar(paths, pictures)
     arguments = _arguments(paths, recipe, pictures)
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -105,6 +109,12 @@ def _check(hosts: Sequence[str]) -> None:
     twice = sorted({host for host in hosts if hosts.count(host) > 1})
     if twice:
         raise RecipeError(f"--on {twice[0]}: is given twice; two runs at a time would slow each other down")
+
+
+def _side(path: Path, host: str, recipe: BenchRecipe) -> Side:
+    """What is known of it here."""
+    sha256 = hashlib.sha256(read_whole(path)).hexdigest()
+    return Side(name=path.name, sha256=sha256, label=host, threads=recipe.threads)
 
 
 def _tar(paths: Sequence[Path], pictures: Sequence[Path]) -> bytes:

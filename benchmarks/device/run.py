@@ -20,10 +20,12 @@ from edge_melanoma import __version__
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.machine import installed, this_machine
 from edge_melanoma.runtime import Model, Predictor, engine
+from edge_melanoma.runtime.door import usual_threads
 from edge_melanoma.runtime.threads import numbers_to_try
 
 from .anatomy import anatomy_of
 from .cold import NO_MEMORY, Cold, measure_cold
+from .compare import Side, machine_in_words
 from .conditions import Conditions, clocks, emulator, look, marks, worst
 from .data_parity import on_data
 from .end_to_end import Picture, drawn_pictures, given_pictures, stage_medians
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from edge_melanoma.data.index import Index
 
 OnStep = Callable[[str, int, int], None]
+Check = Callable[[Sequence[Side]], object]  # asked about what will be measured; it may refuse
 SHORTER = 3  # by which a sweep's run and an end-to-end run are shorter than the model's own
 
 
@@ -63,12 +66,13 @@ def run(
     *,
     pictures: Sequence[Path] = (),
     index: Index | None = None,
+    check: Check = lambda sides: None,
     on_step: OnStep = lambda what, done, total: None,
 ) -> Report:
     """Measure these artefacts here; `pictures` instead of drawn ones, `index` for decisions on its test part."""
     engine()
     try:
-        return _run(paths, recipe, pictures, index, on_step)
+        return _run(paths, recipe, pictures, index, check, on_step)
     except MemoryError as error:
         raise ArtifactError(f"{', '.join(map(str, paths))}: {NO_MEMORY}") from error
     except OSError as error:
@@ -78,14 +82,31 @@ def run(
 
 
 def _run(
-    paths: Sequence[Path], recipe: BenchRecipe, pictures: Sequence[Path], index: Index | None, on_step: OnStep
+    paths: Sequence[Path],
+    recipe: BenchRecipe,
+    pictures: Sequence[Path],
+    index: Index | None,
+    check: Check,
+    on_step: OnStep,
 ) -> Report:
     subjects = open_subjects(paths)
     if index is not None and all(subject.bundle is None for subject in subjects):
         raise RecipeError("--data needs a bundle: a plain .tflite has no decisions to compare")
+    check([_side(subject, recipe) for subject in subjects])
     with tempfile.TemporaryDirectory(prefix="edge-melanoma-bench-") as folder:
         shown = given_pictures(pictures) if pictures else drawn_pictures(Path(folder))
         return Report(measurements=tuple(_Bench(subjects, recipe, shown, index, on_step).measure()))
+
+
+def _side(subject: Subject, recipe: BenchRecipe) -> Side:
+    return Side(
+        name=subject.artefact.name,
+        sha256=subject.artefact.sha256,
+        label=None,
+        machine=machine_in_words(this_machine()),
+        engine=str(engine()),
+        threads=_threads(recipe, subject) or usual_threads(),
+    )
 
 
 class _Bench:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from edge_melanoma.errors import EXIT_GATE_NOT_MET, RecipeError
 if TYPE_CHECKING:
     from edge_melanoma.benchmarks.device.compare import Comparison
     from edge_melanoma.benchmarks.device.result import Report
-    from edge_melanoma.benchmarks.device.run import BenchRecipe
+    from edge_melanoma.benchmarks.device.run import BenchRecipe, Check
 
 
 def bench(
@@ -68,7 +69,7 @@ def bench(
     Every latency stands beside the state of the device; what speaks against it is said. Ends with code 6 where the
     device does not give what the bundle promises, or a figure is worse than --compare allows.
     """
-    from edge_melanoma.benchmarks.device.compare import compare as compare_reports
+    from edge_melanoma.benchmarks.device.compare import check_tolerance, partners
     from edge_melanoma.benchmarks.device.result import KIND
     from edge_melanoma.benchmarks.device.run import BenchRecipe
     from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
@@ -79,27 +80,48 @@ def bench(
     recipe = BenchRecipe(seconds=seconds, repeats=repeats, threads=threads, sweep=sweep)
     if out is not None:
         check_vacant(out, kind=KIND, force=force)
+    check_tolerance(tolerance)
     earlier = None if compare is None else read_earlier(compare)
+    check: Check = (lambda sides: None) if earlier is None else partial(partners, before=earlier, across=across)
     if on:
         if data is not None:
             raise RecipeError("--data is read on the machine that measures; with --on, copy the index there and bench")
-        report = _elsewhere(on, artefacts, recipe, python, ssh_config, picture or [])
+        report = _elsewhere(on, artefacts, recipe, python, ssh_config, picture or [], check)
     elif python is not None or ssh_config is not None:
         raise RecipeError("--python and --ssh-config say how --on measures elsewhere; give --on")
     else:
-        report = _here(artefacts, recipe, picture or [], data, root)
-    found = None
-    if earlier is not None and report.measurements:
-        found = compare_reports(report, earlier, tolerance=tolerance, across=across)
+        report = _here(artefacts, recipe, picture or [], data, root, check)
+    found, refused = _compared(report, earlier, tolerance=tolerance, across=across)
     if out is not None:
         write_report(report, out, comparison=found, force=force)
     _show(report, found, as_json=as_json, out=out)
+    if refused is not None:
+        raise refused
     worse = found is not None and found.regressions
     raise typer.Exit(report.exit_code or (EXIT_GATE_NOT_MET if worse else 0))
 
 
+def _compared(
+    report: Report, earlier: Report | None, *, tolerance: float, across: bool
+) -> tuple[Comparison | None, RecipeError | None]:
+    """The comparison, or why there is none: what --on measured is kept where only then another machine is found."""
+    from edge_melanoma.benchmarks.device.compare import compare
+
+    if earlier is None or not report.measurements:
+        return None, None
+    try:
+        return compare(report, earlier, tolerance=tolerance, across=across), None
+    except RecipeError as error:
+        return None, error
+
+
 def _here(
-    artefacts: list[Path], recipe: BenchRecipe, pictures: list[Path], data: Path | None, root: list[str] | None
+    artefacts: list[Path],
+    recipe: BenchRecipe,
+    pictures: list[Path],
+    data: Path | None,
+    root: list[str] | None,
+    check: Check,
 ) -> Report:
     from edge_melanoma.benchmarks.device.run import run
     from edge_melanoma.cli.progress import Steps
@@ -116,7 +138,7 @@ def _here(
 
         index = open_index(data, root)
     with Steps() as steps:
-        return run(artefacts, recipe, pictures=pictures, index=index, on_step=steps.on_progress)
+        return run(artefacts, recipe, pictures=pictures, index=index, check=check, on_step=steps.on_progress)
 
 
 def _elsewhere(
@@ -126,13 +148,14 @@ def _elsewhere(
     python: str | None,
     ssh_config: Path | None,
     pictures: list[Path],
+    check: Check,
 ) -> Report:
     from edge_melanoma.benchmarks.device.remote import Connection, run_on
     from edge_melanoma.cli.progress import Steps
 
     connection = Connection(ssh_config=ssh_config, python=python)
     with Steps() as steps:
-        return run_on(hosts, artefacts, recipe, connection, pictures=pictures, on_step=steps.on_progress)
+        return run_on(hosts, artefacts, recipe, connection, pictures=pictures, check=check, on_step=steps.on_progress)
 
 
 def _show(report: Report, comparison: Comparison | None, *, as_json: bool, out: Path | None) -> None:

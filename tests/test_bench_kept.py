@@ -1,0 +1,87 @@
+"""`bench` throws nothing away that it measured: what cannot be compared is refused before, what can not, is written."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge_melanoma.benchmarks.device.compare import partners, side_of
+from edge_melanoma.benchmarks.device.remote import Connection, run_on
+from edge_melanoma.benchmarks.device.run import BenchRecipe, run
+from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
+from edge_melanoma.cli import bench as verb
+from edge_melanoma.errors import RecipeError
+
+TINY = Path(__file__).parent / "golden" / "tiny"
+BUNDLE, FLOAT = (TINY / f"tiny_{name}.tflite" for name in ("bundle", "float32"))
+QUICK = BenchRecipe(seconds=0, repeats=1, threads=1, sweep=False)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return run([FLOAT], QUICK)
+
+
+def changed(report, what):
+    """The same report of another device, file or setting."""
+
+    def one(found):
+        if what == "threads":
+            return replace(found, settings=replace(found.settings, threads=3))
+        if what == "engine":
+            return replace(found, device=replace(found.device, engine_version="0.1"))
+        if what == "machine":
+            return replace(found, device=replace(found.device, machine=replace(found.device.machine, board="Pi")))
+        return replace(found, artefact=replace(found.artefact, name=f"other-{found.name}", sha256="0" * 64))
+
+    return replace(report, measurements=tuple(one(found) for found in report.measurements * (1 + (what == "names"))))
+
+
+CHANGES = {
+    "threads": "another number of threads",
+    "engine": "another engine",
+    "machine": "another machine",
+    "names": "has none of these artefacts",
+}
+
+
+# what is compared
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_cannot_be_compared_is_refused_before_anything_is_measured(report, what):
+    steps = []
+    check = partial(partners, before=changed(report, what))
+    with pytest.raises(RecipeError, match=CHANGES[what]):
+        run([FLOAT], QUICK, check=check, on_step=lambda *step: steps.append(step))
+    assert steps == []
+
+
+def test_what_is_known_before_is_what_is_measured(report):
+    told = []
+    measured = run([FLOAT], replace(QUICK, threads=None), check=told.extend)
+    assert told == [side_of(found) for found in measured.measurements]
+
+
+@pytest.mark.parametrize("what", ["threads", "names"])
+def test_of_other_hosts_the_files_and_threads_are_known_before(report, what):
+    """No ssh reaches this host: that would be a failure in the report."""
+    with pytest.raises(RecipeError, match=CHANGES[what]):
+        run_on(["nowhere.invalid"], [FLOAT], QUICK, Connection(), check=partial(partners, before=changed(report, what)))
+
+
+def test_an_impossible_tolerance_is_refused_before_anything_is_measured(report, tmp_path, monkeypatch):
+    write_report(report, tmp_path / "earlier")
+    monkeypatch.setattr(verb, "_here", lambda *given: pytest.fail("was measured"))
+    with pytest.raises(RecipeError, match="--tolerance 99: a share is needed"):
+        verb.bench([FLOAT], compare=tmp_path / "earlier", tolerance=99)
+
+
+def test_what_another_host_measured_is_kept_where_it_cannot_be_compared(report, tmp_path, monkeypatch, capsys):
+    write_report(changed(report, "machine"), tmp_path / "earlier")
+    monkeypatch.setattr(verb, "_elsewhere", lambda *given: report)
+    with pytest.raises(RecipeError, match="another machine"):
+        verb.bench([FLOAT], on=["pi"], compare=tmp_path / "earlier", out=tmp_path / "out")
+    assert read_earlier(tmp_path / "out") == report
+    assert "model only" in capsys.readouterr().out
