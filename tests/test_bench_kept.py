@@ -85,3 +85,25 @@ def test_what_another_host_measured_is_kept_where_it_cannot_be_compared(report, 
         verb.bench([FLOAT], on=["pi"], compare=tmp_path / "earlier", out=tmp_path / "out")
     assert read_earlier(tmp_path / "out") == report
     assert "model only" in capsys.readouterr().out
+
+
+# what is written
+
+
+def named(report, *names):
+    """A report of so many artefacts, by these names."""
+    (found,) = report.measurements
+    artefacts = [replace(found.artefact, name=name, sha256=f"{number:064}") for number, name in enumerate(names)]
+    return replace(report, measurements=tuple(replace(found, artefact=artefact) for artefact in artefacts))
+
+
+@pytest.mark.parametrize(
+    "names", [("m-1.tflite", "m_1.tflite", "m-1-2.tflite"), ("A.tflite", "a.tflite"), (f"{'m' * 240}.tflite",)]
+)
+def test_every_artefact_has_a_file_of_its_own(report, tmp_path, names):
+    several = named(report, *names)
+    write_report(several, tmp_path / "out")
+    files = sorted((tmp_path / "out" / "results").iterdir())
+    read = [read_earlier(file).measurements[0] for file in files]
+    assert {found.name: found for found in read} == {found.name: found for found in several.measurements}
+    assert len(files) == len(names)

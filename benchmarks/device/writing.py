@@ -7,7 +7,9 @@ results/DEVICE-ARTEFACT.json       one measurement each, a report of its own tha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from edge_melanoma.errors import ArtifactError
@@ -19,6 +21,7 @@ from .result import KIND, Measurement, Report, read_report
 
 JSON_FILE, MARKDOWN_FILE, PAGE_FILE, RESULTS = "bench.json", "bench.md", "index.html", "results"
 MAX_REPORT_BYTES = 64 << 20
+MAX_NAME = 200  # letters: file systems take 255, of which writing needs some
 
 
 def write_report(report: Report, out: Path, *, comparison: Comparison | None = None, force: bool = False) -> None:
@@ -28,17 +31,28 @@ def write_report(report: Report, out: Path, *, comparison: Comparison | None = N
         write_file(draft / MARKDOWN_FILE, to_markdown(report, comparison))
         write_file(draft / PAGE_FILE, to_html(report, comparison))
         (draft / RESULTS).mkdir()
-        for found in report.measurements:
+        for found, name in zip(report.measurements, file_names(report.measurements), strict=True):
             alone = replace(report, measurements=(found,), failures=())
-            write_json(draft / RESULTS / f"{file_name(found)}.json", alone.to_json())
+            write_json(draft / RESULTS / f"{name}.json", alone.to_json())
         about["artefacts"] = {found.name: found.artefact.sha256 for found in report.measurements}
         about["devices"] = sorted({found.device.name for found in report.measurements})
 
 
-def file_name(found: Measurement) -> str:
+def file_names(measurements: Sequence[Measurement]) -> list[str]:
+    """One for each; those that would be called alike are numbered."""
+    names: list[str] = []
+    for found in measurements:
+        name = _file_name(found)
+        numbered = (f"{name}-{number}" if number > 1 else name for number in count(1))
+        names.append(next(each for each in numbered if each not in names))
+    return names
+
+
+def _file_name(found: Measurement) -> str:
     """Of the device and the artefact, in letters that every file system takes."""
     stem = Path(found.name).stem
-    return re.sub(r"[^a-z0-9.]+", "-", f"{found.device.name}-{stem}".lower()).strip("-.")
+    plain = re.sub(r"[^a-z0-9.]+", "-", f"{found.device.name}-{stem}".lower())
+    return plain[:MAX_NAME].strip("-.")
 
 
 def read_earlier(path: Path) -> Report:
