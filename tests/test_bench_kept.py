@@ -5,11 +5,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from edge_melanoma.benchmarks.device.compare import partners, side_of
+from edge_melanoma.benchmarks.device.page import to_markdown
 from edge_melanoma.benchmarks.device.remote import Connection, run_on
 from edge_melanoma.benchmarks.device.run import BenchRecipe, run
 from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
+from edge_melanoma.bundle import open_bundle
 from edge_melanoma.cli import bench as verb
 from edge_melanoma.errors import RecipeError
 
@@ -88,6 +91,20 @@ def test_what_another_host_measured_is_kept_where_it_cannot_be_compared(report, 
 
 
 # what is written
+
+
+def test_names_that_cannot_be_printed_are_escaped_and_the_report_can_be_compared(tmp_path):
+    name = "m\n# heading\t\x1b[31m\udcff"
+    model, picture = tmp_path / f"{name}.tflite", tmp_path / f"{name}.png"
+    model.write_bytes(BUNDLE.read_bytes())
+    Image.fromarray(open_bundle(BUNDLE).golden.inputs[0]).save(picture)
+    found = run([model], QUICK, pictures=[picture])
+    escaped = r"m\n# heading\t\x1b[31m\udcff"
+    assert found.measurements[0].name == f"{escaped}.tflite"
+    assert found.measurements[0].end_to_end[0].picture == f"{escaped}.png"
+    write_report(found, tmp_path / "out")
+    assert read_earlier(tmp_path / "out") == found
+    assert [line for line in to_markdown(found).splitlines() if line.startswith("# heading")] == []
 
 
 def named(report, *names):

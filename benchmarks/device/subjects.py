@@ -11,6 +11,7 @@ from edge_melanoma.bundle import Bundle, open_bundle
 from edge_melanoma.bundle.archive import has_archive
 from edge_melanoma.bundle.manifest import LABELS
 from edge_melanoma.bundle.reading import MANIFEST, read_whole
+from edge_melanoma.bundle.strict import printable
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import Check, verify
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, RecipeError
@@ -26,7 +27,7 @@ INTEGERS = ("INT8", "UINT8")
 class Artefact:
     """The identity of a file, and what it is."""
 
-    name: str  # of the file
+    name: str  # of the file, escaped where it cannot be printed
     sha256: str
     size_bytes: int
     model_bytes: int  # of it, without what travels along
@@ -79,7 +80,7 @@ def _of_bundle(path: Path) -> Subject:
         raise ArtifactError(f"{path}: {proof.verdict}")
     facts = bundle.manifest.model
     artefact = Artefact(
-        name=path.name,
+        name=printable(path.name),
         sha256=bundle.sha256,
         size_bytes=bundle.size_bytes,
         model_bytes=len(bundle.model),
@@ -106,7 +107,7 @@ def _of_tflite(path: Path, data: bytes) -> Subject:
     given, returned = ends(graph)
     check_in_child(data, name=str(path))
     artefact = Artefact(
-        name=path.name,
+        name=printable(path.name),
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         model_bytes=len(data),
