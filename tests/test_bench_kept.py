@@ -1,5 +1,6 @@
 """`bench` throws nothing away that it measured: what cannot be compared is refused before, what can not, is written."""
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,10 @@ from edge_melanoma.benchmarks.device.compare import partners, side_of
 from edge_melanoma.benchmarks.device.page import to_markdown
 from edge_melanoma.benchmarks.device.remote import Connection, run_on
 from edge_melanoma.benchmarks.device.run import BenchRecipe, run
-from edge_melanoma.benchmarks.device.writing import read_earlier, write_report
+from edge_melanoma.benchmarks.device.writing import MAX_REPORT_BYTES, read_earlier, write_report
 from edge_melanoma.bundle import open_bundle
 from edge_melanoma.cli import bench as verb
-from edge_melanoma.errors import RecipeError
+from edge_melanoma.errors import ArtifactError, RecipeError
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 BUNDLE, FLOAT = (TINY / f"tiny_{name}.tflite" for name in ("bundle", "float32"))
@@ -88,6 +89,19 @@ def test_what_another_host_measured_is_kept_where_it_cannot_be_compared(report, 
         verb.bench([FLOAT], on=["pi"], compare=tmp_path / "earlier", out=tmp_path / "out")
     assert read_earlier(tmp_path / "out") == report
     assert "model only" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes and devices that have a path")
+def test_an_earlier_report_is_a_file_and_not_without_end(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(Path, "read_bytes", lambda file: pytest.fail(f"{file} was read without limit"))
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(ArtifactError, match="is no file but a folder, device or pipe"):
+            read_earlier(path)
+    with (tmp_path / "large.json").open("wb") as stream:
+        stream.truncate(MAX_REPORT_BYTES + 1)
+    with pytest.raises(ArtifactError, match="larger than any report"):
+        read_earlier(tmp_path / "large.json")
 
 
 # what is written

@@ -7,6 +7,7 @@ results/DEVICE-ARTEFACT.json       one measurement each, a report of its own tha
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -59,9 +60,12 @@ def read_earlier(path: Path) -> Report:
     """A report from its JSON file, or from the folder that --out wrote."""
     file = path / JSON_FILE if path.is_dir() else path
     try:
-        if file.stat().st_size > MAX_REPORT_BYTES:
-            raise ArtifactError(f"{file}: is larger than any report; name one that --json or --out wrote")
-        data = file.read_bytes()
+        if not stat.S_ISREG(file.stat().st_mode):  # a device may be read for ever, a pipe waited for
+            raise ArtifactError(f"{file}: is no file but a folder, device or pipe; name a report of --json or --out")
+        with file.open("rb") as stream:
+            data = stream.read(MAX_REPORT_BYTES + 1)
     except OSError as error:
         raise ArtifactError(f"{file}: cannot be read ({error.strerror}); name a report of --json or --out") from error
+    if len(data) > MAX_REPORT_BYTES:
+        raise ArtifactError(f"{file}: is larger than any report; name one that --json or --out wrote")
     return read_report(data, name=str(file))
