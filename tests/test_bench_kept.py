@@ -1,16 +1,19 @@
 """`bench` throws nothing away that it measured: what cannot be compared is refused before, what can not, is written."""
 
+import json
 import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
 
 from edge_melanoma.benchmarks.device.compare import partners, side_of
 from edge_melanoma.benchmarks.device.page import to_markdown
 from edge_melanoma.benchmarks.device.remote import Connection, run_on
+from edge_melanoma.benchmarks.device.result import read_report
 from edge_melanoma.benchmarks.device.run import BenchRecipe, run
 from edge_melanoma.benchmarks.device.writing import MAX_REPORT_BYTES, read_earlier, write_report
 from edge_melanoma.bundle import open_bundle
@@ -89,6 +92,28 @@ def test_what_another_host_measured_is_kept_where_it_cannot_be_compared(report, 
         verb.bench([FLOAT], on=["pi"], compare=tmp_path / "earlier", out=tmp_path / "out")
     assert read_earlier(tmp_path / "out") == report
     assert "model only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("factor", [0, 0.5, 1, None])
+def test_json_has_the_comparison_and_is_read_as_a_report_all_the_same(report, tmp_path, monkeypatch, capsys, factor):
+    """Null without --compare; a figure that was 0 has no ratio."""
+    (found,) = report.measurements
+    model = replace(found.model, p50_ms=found.model.p50_ms * (factor or 0))
+    write_report(replace(report, measurements=(replace(found, model=model),)), tmp_path / "earlier")
+    monkeypatch.setattr(verb, "_here", lambda *given: report)
+    with pytest.raises(typer.Exit) as end:
+        verb.bench([FLOAT], as_json=True, compare=None if factor is None else tmp_path / "earlier")
+    printed = capsys.readouterr().out
+    assert read_report(printed.encode(), name="stdout") == report
+    comparison = json.loads(printed)["comparison"]
+    if factor is None:
+        assert comparison is None
+        return
+    figure = comparison["changes"][0]
+    assert (figure["artefact"], figure["now"]) == (FLOAT.name, found.model.p50_ms)
+    assert (figure["ratio"], figure["is_regression"]) == ({0: None, 0.5: 2, 1: 1}[factor], factor < 1)
+    assert comparison["left_out"] == []
+    assert end.value.exit_code == (6 if factor < 1 else 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes and devices that have a path")

@@ -6,9 +6,12 @@ reasons that are no regression.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from edge_melanoma.bundle.strict import fields_to_json
 from edge_melanoma.errors import RecipeError
 from edge_melanoma.machine import Machine
 
@@ -38,6 +41,11 @@ class Change:
     def is_regression(self) -> bool:
         return self.ratio > 1 + self.tolerance
 
+    def to_json(self) -> dict[str, Any]:
+        """With what follows from it; a ratio to nothing is null."""
+        ratio = self.ratio if math.isfinite(self.ratio) else None
+        return {**fields_to_json(self), "ratio": ratio, "is_regression": self.is_regression}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -49,6 +57,10 @@ class Comparison:
     @property
     def regressions(self) -> tuple[Change, ...]:
         return tuple(one for one in self.changes if one.is_regression)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything."""
+        return fields_to_json(self)
 
 
 @dataclass(frozen=True, kw_only=True)

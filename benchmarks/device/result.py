@@ -23,6 +23,7 @@ from .subjects import Artefact
 
 KIND = "bench"
 SCHEMA_VERSION = 1
+COMPARISON = "comparison"  # a key that --json adds, null without --compare; it is no part of the report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,4 +162,4 @@ def read_report(data: bytes, *, name: str) -> Report:
             f"{name}: is a report of schema version {value.get('schema_version')}; {SCHEMA_VERSION} is read: measure "
             "again with this version of edge-melanoma"
         )
-    return fields_from_json(Report, value, name)
+    return fields_from_json(Report, {key: item for key, item in value.items() if key != COMPARISON}, name)

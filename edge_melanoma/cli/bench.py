@@ -159,12 +159,13 @@ def _elsewhere(
 
 
 def _show(report: Report, comparison: Comparison | None, *, as_json: bool, out: Path | None) -> None:
+    from edge_melanoma.benchmarks.device.result import COMPARISON
     from edge_melanoma.cli.console import print_json, say
 
     for failure in report.failures:
         say(f"error: {failure.label}: {failure.reason}")
     if as_json:
-        print_json(report.to_json())
+        print_json({**report.to_json(), COMPARISON: comparison.to_json() if comparison else None})
     elif report.measurements:
         _print(report, comparison)
     for one in comparison.regressions if comparison else ():
