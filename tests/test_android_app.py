@@ -83,8 +83,11 @@ def test_the_report_of_the_latency_screen_is_one_that_bench_reads(steps):
     assert host_rows(found.device, found.settings)
     assert measured_rows(found)
     assert overview(report)
-    assert to_html(report)
-    assert to_markdown(report)
+    stages = {name for one in found.end_to_end for name in one.stages_ms}
+    page, markdown = to_html(report), to_markdown(report)
+    assert stages
+    assert [name for name in stages if f"<title>{name}: " not in page] == []
+    assert [name for name in stages if f"{name} " not in markdown] == []
 
 
 @pytest.mark.android

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,9 @@ import typer
 from PIL import Image
 
 from edge_melanoma.benchmarks.device.compare import partners, side_of
-from edge_melanoma.benchmarks.device.page import to_markdown
+from edge_melanoma.benchmarks.device.page import to_html, to_markdown
 from edge_melanoma.benchmarks.device.remote import Connection, run_on
-from edge_melanoma.benchmarks.device.result import read_report
+from edge_melanoma.benchmarks.device.result import Report, read_report
 from edge_melanoma.benchmarks.device.run import BenchRecipe, run
 from edge_melanoma.benchmarks.device.writing import MAX_REPORT_BYTES, read_earlier, write_report
 from edge_melanoma.bundle import open_bundle
@@ -163,3 +164,14 @@ def test_every_artefact_has_a_file_of_its_own(report, tmp_path, names):
     read = [read_earlier(file).measurements[0] for file in files]
     assert {found.name: found for found in read} == {found.name: found for found in several.measurements}
     assert len(files) == len(names)
+
+
+def test_stages_of_another_program_are_drawn_after_ours():
+    found = run([BUNDLE], QUICK).measurements[0]
+    stages = {"decode and turn upright": 30.0, "read": 1.0, "infer": 2.0}
+    small, large = found.end_to_end
+    theirs = replace(found, end_to_end=(replace(small, stages_ms=stages), replace(large, stages_ms={"wait": 4.0})))
+    page = to_html(Report(measurements=(theirs,)))
+    legend = re.findall(r">(read|decode|turn upright|infer|decode and turn upright|wait)</text>", page)
+    assert legend == ["read", "infer", "decode and turn upright", "wait"]
+    assert "<title>decode and turn upright: 30 ms</title>" in page

@@ -153,8 +153,15 @@ def _threads(number: int, found: Measurement) -> str:
 
 
 def _stages(found: Measurement) -> str:
+    names = _stage_names(found)
     rows = [
-        (one.picture, [one.stages_ms.get(name, 0.0) for name in STAGES], f"{ms(sum(one.stages_ms.values()))} ms")
+        (one.picture, [one.stages_ms.get(name, 0.0) for name in names], f"{ms(sum(one.stages_ms.values()))} ms")
         for one in found.end_to_end
     ]
-    return stacks(rows, parts_named=STAGES, title=f"{found.name}: stages from a picture to a decision")
+    return stacks(rows, parts_named=names, title=f"{found.name}: stages from a picture to a decision")
+
+
+def _stage_names(found: Measurement) -> list[str]:
+    """In our order, then those that only another program tells apart, as the Android app does."""
+    told = dict.fromkeys(name for one in found.end_to_end for name in one.stages_ms)
+    return [*(name for name in STAGES if name in told), *(name for name in told if name not in STAGES)]

@@ -32,7 +32,10 @@ fun drawnPictures(): List<DrawnPicture> = listOfNotNull(
     },
 )
 
-/** The median milliseconds of each stage, by the names of `edge-melanoma bench`. */
+/**
+ * The median milliseconds of each stage, named as by `edge-melanoma bench`, but that the decoder turns the picture
+ * too, so that both are one stage here.
+ */
 fun stageMedians(decoder: JpegDecoder, ready: Ready, jpeg: ByteArray): Map<String, Double> {
     val rounds = List(STAGE_ROUNDS) { stages(decoder, ready, jpeg) }
     return rounds.first().keys.associateWith { stage -> medianMs(rounds.map { it.getValue(stage) }) }
