@@ -291,8 +291,9 @@ def test_other_numbers_of_threads_are_not_compared(report):
 def test_artefacts_that_only_one_report_has_are_named(report):
     only_first = replace(report, measurements=report.measurements[:1])
     assert compare(report, only_first).left_out == (f"tiny_float32.tflite on {report.measurements[0].device.name}",)
-    renamed = [replace(one, artefact=replace(one.artefact, name=f"other-{one.name}")) for one in report.measurements]
-    strangers = replace(report, measurements=tuple(renamed))
+    others = [replace(one.artefact, name=f"other-{one.name}", sha256="0" * 64) for one in report.measurements]
+    found = zip(report.measurements, others, strict=True)
+    strangers = replace(report, measurements=tuple(replace(one, artefact=other) for one, other in found))
     with pytest.raises(RecipeError, match="has none of these artefacts"):
         compare(report, strangers)
 

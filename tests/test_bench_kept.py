@@ -79,6 +79,32 @@ def test_of_other_hosts_the_files_and_threads_are_known_before(report, what):
         run_on(["nowhere.invalid"], [FLOAT], QUICK, Connection(), check=partial(partners, before=changed(report, what)))
 
 
+def test_the_same_file_is_found_under_another_name(report):
+    """The Android app calls it as its network, `bench` as the file; a name may have passed to another file."""
+    found = named(report, "reference.tflite", "other.tflite")
+    first, second = found.measurements
+    swapped = replace(
+        found, measurements=tuple(of_file(one, name=f"lite0-{one.name}") for one in found.measurements[::-1])
+    )
+    assert partners([side_of(first), side_of(second)], swapped) == list(swapped.measurements[::-1])
+    passed_on = replace(found, measurements=(second, of_file(first, name=second.name), of_file(first, sha256="f" * 64)))
+    assert partners([side_of(first)], passed_on) == [passed_on.measurements[1]], "by file before name"
+    assert partners([side_of(first)], replace(found, measurements=passed_on.measurements[::2])) == [
+        passed_on.measurements[2]
+    ], "else by name"
+
+
+def test_the_same_device_counts_more_than_the_same_file(report):
+    (found,) = report.measurements
+    there, here = replace(found, device=replace(found.device, label="there")), of_file(found, sha256="f" * 64)
+    assert partners([side_of(found)], replace(report, measurements=(there, here))) == [here]
+    assert partners([side_of(found)], replace(report, measurements=(there,))) == [there]
+
+
+def of_file(found, **changed):
+    return replace(found, artefact=replace(found.artefact, **changed))
+
+
 def test_an_impossible_tolerance_is_refused_before_anything_is_measured(report, tmp_path, monkeypatch):
     write_report(report, tmp_path / "earlier")
     monkeypatch.setattr(verb, "_here", lambda *given: pytest.fail("was measured"))

@@ -129,12 +129,16 @@ def partners(now: Sequence[Side], before: Report, *, across: bool = False) -> li
 
 
 def _partner(one: Side, before: Report, *, alone: bool) -> Measurement | None:
-    """The same artefact, by name, on the same device where there are several; a lone one is another's partner."""
-    named = [earlier for earlier in before.measurements if earlier.name == one.name]
-    if not named and alone and len(before.measurements) == 1:
-        named = list(before.measurements)
-    labelled = [earlier for earlier in named if earlier.device.label == one.label]
-    return next(iter(labelled or named), None)
+    """The same file, whatever it is called, else the same name, best on the same device; a lone one is another's."""
+
+    def likeness(earlier: Measurement) -> tuple[bool, bool, bool]:
+        is_same_file, is_same_name = earlier.artefact.sha256 == one.sha256, earlier.name == one.name
+        return earlier.device.label == one.label and (is_same_file or is_same_name), is_same_file, is_same_name
+
+    liked = [earlier for earlier in before.measurements if any(likeness(earlier))]
+    if not liked and alone and len(before.measurements) == 1:
+        liked = list(before.measurements)
+    return max(liked, key=likeness, default=None)
 
 
 def _differences(one: Side, earlier: Side) -> list[str]:
