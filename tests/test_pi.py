@@ -1,5 +1,6 @@
 """The emulated Raspberry Pi, as far as it needs no emulator: its files, its cache, its verdicts, its refusals."""
 
+import hashlib
 import json
 import os
 import platform
@@ -15,7 +16,7 @@ import pytest
 
 from edge_melanoma import machine
 from edge_melanoma.benchmarks.pi import __main__ as command
-from edge_melanoma.benchmarks.pi import cache, counting, needs, process, wheels
+from edge_melanoma.benchmarks.pi import cache, counting, needs, process, results, wheels
 from edge_melanoma.benchmarks.pi.boards import BOARDS, facts, vcgencmd
 from edge_melanoma.benchmarks.pi.build import Workshop, chosen
 from edge_melanoma.benchmarks.pi.debian import chosen_mirror
@@ -27,6 +28,7 @@ from edge_melanoma.benchmarks.pi.tasks import TASK, judge
 from edge_melanoma.errors import ArtifactError, RecipeError
 
 ROOT = Path(__file__).parents[1]
+TINY = ROOT / "tests" / "golden" / "tiny" / "tiny_bundle.tflite"
 PI4 = Device(board=BOARDS["pi4"], suite=SUITES["bookworm"], folder=Path("/nowhere"), sites=())
 
 
@@ -333,11 +335,7 @@ def test_counts_are_compared_with_counts_only(tmp_path, capsys):
 
 
 def test_the_picture_that_is_timed_is_a_small_one_that_is_taken():
-    bundle, golden = (
-        ROOT / "tests" / "golden" / "tiny" / "tiny_bundle.tflite",
-        ROOT / "tests" / "golden" / "golden.json",
-    )
-    (job,) = jobs_of([bundle], golden=golden)
+    (job,) = jobs_of([TINY], golden=ROOT / "tests" / "golden" / "golden.json")
     assert not job.picture.name.startswith("refused")
     assert job.picture.stat().st_size < 1000
 
@@ -345,6 +343,24 @@ def test_the_picture_that_is_timed_is_a_small_one_that_is_taken():
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="is no folder with pictures"):
         jobs_of([], golden=ROOT / "golden.json", pictures=tmp_path)
+
+
+def test_bundles_of_one_name_are_refused(tmp_path):
+    twin = tmp_path / TINY.name
+    twin.write_bytes(TINY.read_bytes())
+    with pytest.raises(RecipeError, match="two of the bundles are called tiny_bundle"):
+        jobs_of([TINY, twin], golden=ROOT / "tests" / "golden" / "golden.json")
+
+
+@pytest.mark.parametrize(("given", "name"), [((), "pi"), (("--name", "pi-tiny"), "pi-tiny")])
+def test_a_run_says_what_it_was_of_and_how_it_is_called(tmp_path, monkeypatch, given, name):
+    monkeypatch.setattr(command, "build", lambda *workshop, **of: [])
+    monkeypatch.setattr(results, "made_of", lambda *made: {"emulator": "qemu 0", "installed": {}})
+    assert command.main(["run", str(TINY), *given, "--out", str(tmp_path)]) == 6, "no device, so nothing passed"
+    written = json.loads((tmp_path / f"{name}.json").read_text())
+    assert written["bundles"] == {TINY.name: hashlib.sha256(TINY.read_bytes()).hexdigest()}
+    assert written["command"] == " ".join(["python -m edge_melanoma.benchmarks.pi run BUNDLE...", *given])
+    assert f"`{written['command']}`" in (tmp_path / f"{name}.md").read_text()
 
 
 # processes

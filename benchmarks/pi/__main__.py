@@ -27,6 +27,7 @@ from .cache import default_cache, say_on_stderr
 from .counting import Change, changes, count_inference, count_predict, on_each_core, set_up
 from .results import (
     COUNT_HEADERS,
+    RUN,
     count_rows,
     model_facts,
     print_run,
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     running = commands.add_parser("run", parents=[common, writes], help="everything on every device, compared")
     running.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE")
     running.add_argument("--pictures", type=Path, metavar="DIR", help="to predict (default: the golden ones)")
+    running.add_argument("--name", default=RUN, help=f"of the result that --out writes (default {RUN})")
     running.set_defaults(command=_run)
     for command in (building, running):
         suites = f"of {', '.join(SUITES)}; repeatable (default all)"
@@ -101,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     report = run(devices, jobs, say=say_on_stderr)
     print_run(report)
     if options.out:
-        say_on_stderr(f"see {write_run(report, devices, workshop, folder=options.out)}")
+        say_on_stderr(f"see {write_run(report, devices, workshop, folder=options.out, name=options.name)}")
     return 0 if report.passed else EXIT_GATE_NOT_MET
 
 

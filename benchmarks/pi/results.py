@@ -68,18 +68,21 @@ def print_run(report: PiReport) -> None:
         print(f"- {remark}")
 
 
-def write_run(report: PiReport, devices: Sequence[Device], workshop: Workshop, *, folder: Path) -> Path:
-    """Write the run to pi.json and pi.md."""
+def write_run(
+    report: PiReport, devices: Sequence[Device], workshop: Workshop, *, folder: Path, name: str = RUN
+) -> Path:
+    """Write the run to NAME.json and NAME.md."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in run_rows(report)]
     return write_result(
-        RUN,
+        name,
         "The base install on an emulated Raspberry Pi, compared with this machine",
         {**report.to_json(), **made_of(devices, workshop)},
         RUN_HEADERS,
         cells,
-        arguments=("run", "BUNDLE..."),
+        arguments=("run", "BUNDLE...", *(("--name", name) if name != RUN else ())),
         remarks=(NO_TIMES, *install_remarks(report), memory_remark(), _made_in_words(devices, workshop)),
         packages=("ai-edge-litert", "numpy", "pillow"),
+        module="pi",
         folder=folder,
     )
 

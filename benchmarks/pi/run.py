@@ -53,6 +53,7 @@ class PiReport:
     """All rows, and what the devices are made of."""
 
     rows: tuple[Row, ...]
+    bundles: Mapping[str, str]  # their SHA-256, by name
     base_install_bytes: Mapping[str, Mapping[str, int]]  # by suite, then by package
 
     @property
@@ -61,17 +62,26 @@ class PiReport:
 
     def to_json(self) -> dict[str, Any]:
         rows = [row.to_json() for row in self.rows]
-        return {"passed": self.passed, "rows": rows, "base_install_bytes": self.base_install_bytes}
+        return {
+            "passed": self.passed,
+            "bundles": self.bundles,
+            "rows": rows,
+            "base_install_bytes": self.base_install_bytes,
+        }
 
 
 def jobs_of(bundles: Sequence[Path], *, golden: Path, pictures: Path | None = None) -> list[Job]:
     """A job for each bundle, refused before anything is built; `pictures` is a folder, by default the golden one."""
-    for bundle in bundles:
-        open_bundle(bundle)
+    names = [bundle.name for bundle in bundles]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RecipeError(f"two of the bundles are called {twice[0]}; rename one, the table tells them apart by name")
+    hashes = [open_bundle(bundle).sha256 for bundle in bundles]
     shown = (pictures or golden.parent / "pictures").absolute()
     smallest = _smallest(shown)
     return [
-        Job(bundle=bundle.absolute(), pictures=shown, picture=smallest, golden=golden.absolute()) for bundle in bundles
+        Job(bundle=bundle.absolute(), sha256=sha256, pictures=shown, picture=smallest, golden=golden.absolute())
+        for bundle, sha256 in zip(bundles, hashes, strict=True)
     ]
 
 
@@ -96,7 +106,7 @@ def run(devices: Sequence[Device], jobs: Sequence[Job], *, tasks: Sequence[Task]
             kill_all()
             raise
     sizes = {device.suite.name: installed_bytes(device.sites) for device in devices}
-    return PiReport(rows=rows, base_install_bytes=sizes)
+    return PiReport(rows=rows, bundles={job.bundle.name: job.sha256 for job in jobs}, base_install_bytes=sizes)
 
 
 def _plan(devices: Sequence[Device], tasks: Sequence[Task], jobs: Sequence[Job]) -> Iterator[tuple[Device, Task, Job]]:

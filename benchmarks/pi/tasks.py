@@ -25,6 +25,7 @@ class Job:
     """What the programs are given."""
 
     bundle: Path
+    sha256: str  # of the bundle
     pictures: Path  # a folder of them
     picture: Path  # a small one, where it is measured how long one takes
     golden: Path  # golden.json, beside the pictures that it is about
