@@ -11,6 +11,7 @@ that RUN was converted to. --count counts each one's instructions, too, on the e
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +21,11 @@ from edge_melanoma.data.index import Index, read_index
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.evaluation import log_test_opening
 from edge_melanoma.fitting.network import load_network
+from edge_melanoma.fitting.weights_file import file_sha256
 from edge_melanoma.metrics.estimate import number
 from edge_melanoma.parity import ParityReport
 from edge_melanoma.report import markdown_table
-from edge_melanoma.run_folder import open_run
+from edge_melanoma.run_folder import Run, open_run
 
 from .conversion_judging import TEST, Bench, decoded, relative_times, set_up
 from .conversion_ways import FIRST, FLOAT32, KINDS, OURS, LeftOutError, Made, by_bundle, by_command, by_hand
@@ -122,6 +124,7 @@ def in_numbers(
     return {
         "kind": made.kind,
         "way": made.title,
+        "model_sha256": hashlib.sha256(made.model).hexdigest(),
         "bytes": made.bytes,
         "compressed_bytes": made.compressed_bytes,
         "seconds_of_the_command": round(made.seconds, 1),
@@ -228,8 +231,23 @@ def write(name: str, found: Sequence[Mapping[str, Any]], facts: Mapping[str, Any
     )
 
 
-def main() -> None:
-    """Make, judge and time all kinds; write the result, or only print it when it was a quick trial."""
+def hashes_of(run: Run, bundle: Path | None) -> dict[str, str]:
+    """The SHA-256 of what all ways begin with, and of the bundle that was made before."""
+    hashes = {"weights": file_sha256(run.weights), "index": run.about["index_sha256"]}
+    return hashes if bundle is None else {**hashes, "bundle": file_sha256(bundle)}
+
+
+def words_of(arguments: argparse.Namespace, kinds: Sequence[str]) -> tuple[str, ...]:
+    """The command's arguments, as far as they change the result."""
+    chosen = () if set(kinds) == set(KINDS) else ("--kinds", *kinds)
+    chosen += ("--bundle", arguments.bundle.name) if arguments.bundle else ()
+    chosen += ("--count",) if arguments.count else ()
+    chosen += ("--name", arguments.name) if arguments.name else ()
+    return ("RUN", *chosen)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--index", type=Path, metavar="INDEX")
@@ -238,12 +256,23 @@ def main() -> None:
     parser.add_argument("--count", action="store_true", help="instructions, too, on the emulated cores")
     parser.add_argument("--name", help="of the result; by default the backbone's")
     parser.add_argument("--quick", action="store_true", help="a trial of the benchmark: little training, nothing kept")
-    arguments = parser.parse_args()
-    kinds = [kind for kind in KINDS if kind in arguments.kinds or kind == FLOAT32]  # the others are beside float32
+    return parser
+
+
+def asked_for(arguments: argparse.Namespace) -> list[str]:
+    """The kinds in their order; the others stand beside float32."""
+    return [kind for kind in KINDS if kind in arguments.kinds or kind == FLOAT32]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Make, judge and time all kinds; write the result, or only print it when it was a quick trial."""
+    arguments = parser().parse_args(argv)
+    kinds = asked_for(arguments)
     run = open_run(arguments.run)
     index = read_index(arguments.index or Path(run.about["index"]))
     network, rounds = load_network(run), QUICK_ROUNDS if arguments.quick else ROUNDS
     bench = set_up(run, index, network)
+    hashes = hashes_of(run, arguments.bundle)
     asked = {"bundle": arguments.bundle, "quick": arguments.quick}
     made, left_out = make_all(kinds, bench, index, arguments.index, network, **asked)
     reports = judge_all(bench, made, left_out, rounds=rounds)
@@ -255,13 +284,11 @@ def main() -> None:
         print(markdown_table(headers(found), table_rows(found)))
         return
     model = run.about["model"]
-    facts = {"backbone": model["backbone"], "size": model["size"], "rounds": rounds, "left_out": sorted(left_out)}
-    chosen = () if set(kinds) == set(KINDS) else ("--kinds", *kinds)
-    chosen += ("--bundle", arguments.bundle.name) if arguments.bundle else ()
-    chosen += ("--count",) if arguments.count else ()
+    facts = {"backbone": model["backbone"], "size": model["size"], "sha256": hashes}
+    facts |= {"rounds": rounds, "left_out": sorted(left_out)}
     name = arguments.name or model["backbone"]
     remarks = (*remarks_of(bench, made, left_out, rounds), *((OF_COUNTS,) if counts else ()))
-    texts = {"arguments": ("RUN", *chosen), "remarks": remarks}
+    texts = {"arguments": words_of(arguments, kinds), "remarks": remarks}
     print(write(name, found, facts, **texts).read_text(encoding="utf-8"))
 
 

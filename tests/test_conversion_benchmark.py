@@ -1,5 +1,6 @@
 """What the comparison of conversions concludes from figures: the lax gate, ratios of one run, rows and verdicts."""
 
+import hashlib
 import importlib.util
 import zlib
 from dataclasses import fields
@@ -16,6 +17,7 @@ from edge_melanoma.benchmarks.conversion_ways import (
     OURS,
     THEIRS,
     LeftOutError,
+    Made,
     by_command,
     by_hand,
     compressed_bytes,
@@ -121,6 +123,45 @@ def test_the_result_says_what_may_be_done_with_the_pictures():
     assert "pruned" in told
     assert "int8, quantisation-aware: epoch 2 of 3 is kept." in told
     assert "/somewhere" not in told, "a message may name folders of this machine"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ((), ("RUN",)),
+        (("--name", "mine"), ("RUN", "--name", "mine")),
+        (
+            ("--kinds", "float16", "--bundle", "a/b.tflite", "--count", "--name", "b"),
+            ("RUN", *("--kinds", "float32", "float16"), *("--bundle", "b.tflite"), "--count", *("--name", "b")),
+        ),
+    ],
+)
+def test_the_printed_command_makes_the_same_result(argv, words):
+    arguments = conversion.parser().parse_args(["/home/me/run", *argv])
+    assert conversion.words_of(arguments, conversion.asked_for(arguments)) == words
+
+
+def test_the_result_says_which_files_were_judged(tmp_path):
+    run = SimpleNamespace(weights=tmp_path / "weights", about={"index_sha256": "1" * 64})
+    run.weights.write_bytes(b"weights")
+    (tmp_path / "b.tflite").write_bytes(b"bundle")
+    weights, bundle = (hashlib.sha256(content).hexdigest() for content in (b"weights", b"bundle"))
+    assert conversion.hashes_of(run, None) == {"weights": weights, "index": "1" * 64}
+    assert conversion.hashes_of(run, tmp_path / "b.tflite")["bundle"] == bundle
+
+
+def test_every_way_says_which_model_was_judged():
+    estimate = SimpleNamespace(to_json=dict)
+    rates = dict.fromkeys(("any change", "refer or not", "low or not"), estimate)
+    of_decisions = {"sensitivity": estimate, "specificity": estimate, "flip_rates": rates, "positives_moved": len}
+    views = {
+        name: SimpleNamespace(name=name, auc=estimate, p99_probability_change=0.1, **of_decisions)
+        for name in ("frozen", "refitted")
+    }
+    report = SimpleNamespace(views=views, logits=SimpleNamespace(largest=0.1), passed=True, failed_rows=[])
+    made = Made(kind="float16", title="float16", model=b"model", bytes=5, compressed_bytes=5, seconds=1.0)
+    found = conversion.in_numbers(made, report, (0.75, 0.8, 0.85), {})
+    assert found["model_sha256"] == hashlib.sha256(b"model").hexdigest()
 
 
 @pytest.fixture(scope="module")
