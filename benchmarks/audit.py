@@ -1,14 +1,16 @@
 """How many pictures a second the audit decodes and checks, with one worker and with two, in one run.
 
 The pictures are made: 600x450 JPEGs (as HAM10000 has) with texture of all scales, of about the same number of bytes.
-Run: python -m edge_melanoma.benchmarks.audit
+Run: python -m edge_melanoma.benchmarks.audit [--out FOLDER]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from edge_melanoma.data import audit
 from edge_melanoma.data.fingerprint import fingerprint
 from edge_melanoma.data.index import Index, conform
 
-from .host import write_result
+from .host import RESULTS, write_result
 
 DRAWN, TIMES = 1_000, 8  # each is there under so many names: with less, starting the workers is what is measured
 PICTURES = DRAWN * TIMES
@@ -70,8 +72,13 @@ def make_index(folder: Path) -> tuple[Index, float, float]:
     return Index(table=conform(table), roots={"made": folder}), kilobytes, DRAWN / min(seconds)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Audit the same pictures with each number of workers, by turns."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edge_melanoma.benchmarks.audit", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
+    out = parser.parse_args(arguments).out
     seconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
     load = os.getloadavg()[0]  # what else the machine does: 2 workers need 2 free cores
     with tempfile.TemporaryDirectory() as folder:
@@ -106,6 +113,7 @@ def main() -> None:
             f"Ingest fingerprints {fingerprints:.0f} pictures/s on one core: it decodes at a reduced size.",
         ),
         packages=("numpy", "pillow", "polars"),
+        folder=out,
     )
     print(path.read_text(encoding="utf-8"))
 

@@ -2,17 +2,19 @@
 
 The rows are made (patients, lesions, perceptual hashes of the same statistics as benchmarks/near_duplicates.py), so no
 picture is opened: this is the cost of the table, the groups and the split.
-Run: python -m edge_melanoma.benchmarks.large_index
+Run: python -m edge_melanoma.benchmarks.large_index [--out FOLDER]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ import polars as pl
 from edge_melanoma.data import split
 from edge_melanoma.data.index import Index, conform, read_index, write_index
 
-from .host import write_result
+from .host import RESULTS, write_result
 from .near_duplicates import correlated_hashes
 
 ROWS = 400_000
@@ -70,24 +72,27 @@ def measure(step: str, folder: Path) -> dict[str, float]:
     return {"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Each step in a child, so that one step's memory is not another's."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edge_melanoma.benchmarks.large_index", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
+    out = parser.parse_args(arguments).out
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for step in STEPS:
-            argv = [sys.executable, "-m", "edge_melanoma.benchmarks.large_index", step, folder]
+            argv = [sys.executable, "-m", "edge_melanoma.benchmarks.large_index", "--child", step, folder]
             found[step] = json.loads(subprocess.check_output(argv, text=True))
     rows = [(step, f"{value['seconds']:.1f}", f"{value['peak_mb']:.0f}") for step, value in found.items()]
     headers = ("step", "seconds", "peak memory of its process, MB")
     title = f"An index of {ROWS:,} rows"
-    packages = ("numpy", "polars")
-    print(
-        write_result("large_index", title, {"rows": ROWS, "steps": found}, headers, rows, packages=packages).read_text()
-    )
+    result, packages = {"rows": ROWS, "steps": found}, ("numpy", "polars")
+    print(write_result("large_index", title, result, headers, rows, packages=packages, folder=out).read_text())
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        print(json.dumps(measure(sys.argv[1], Path(sys.argv[2]))))
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(measure(sys.argv[2], Path(sys.argv[3]))))
     else:
         main()

@@ -3,17 +3,20 @@
 Each size runs in a process of its own, so that its peak memory is its own. The hashes are made: dark blobs of random
 place, size and shape plus 1/f noise, through the DCT of data/fingerprint.py, which gives bits as correlated as those of
 real pictures (how often chunks of bits agree is given for both); one hash in a hundred is nearly a copy.
-Run: python -m edge_melanoma.benchmarks.near_duplicates [PICTURES]
+Run: python -m edge_melanoma.benchmarks.near_duplicates [PICTURES …] [--out FOLDER]
+PICTURES is a folder of JPEGs, which are searched too.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from edge_melanoma.data.fingerprint import HASH_BITS, NEAR_LIMIT, fingerprint
 from edge_melanoma.data.neighbours import near_pairs
 from edge_melanoma.parallel import map_over_cores
 
-from .host import write_result
+from .host import RESULTS, write_result
 
 SIZES = (10_000, 100_000, 400_000)
 COPIES = 0.01
@@ -111,11 +114,12 @@ def child(argument: str) -> dict[str, Any]:
     return {"kind": "real pictures"} | measure([value for value in found if value is not None])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Each size in a child, so that one size's memory is not another's."""
-    arguments = [*map(str, SIZES), f"={SIZES[-1]}", *sys.argv[1:]]
+    given = _parsed(arguments)
+    searches = [*map(str, SIZES), f"={SIZES[-1]}", *(str(folder.absolute()) for folder in given.pictures)]
     command = [sys.executable, "-m", "edge_melanoma.benchmarks.near_duplicates", "--child"]
-    found = [json.loads(subprocess.check_output([*command, argument], text=True)) for argument in arguments]
+    found = [json.loads(subprocess.check_output([*command, argument], text=True)) for argument in searches]
     made = [one for one in found if one["kind"] == "made"]
     exponents = [_exponent(small, large) for small, large in itertools.pairwise(made)]
     rows = [
@@ -139,10 +143,26 @@ def main() -> None:
         {"limit": NEAR_LIMIT, "exponents": exponents, "searches": found},
         ("hashes", "number", "seconds", "peak memory, MB", "pairs found"),
         rows,
+        arguments=["PICTURES"] * len(given.pictures),
         remarks=remarks,
         packages=("numpy",),
+        folder=given.out,
     )
     print(path.read_text(encoding="utf-8"))
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; folders are looked at now, because the made hashes take minutes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m edge_melanoma.benchmarks.near_duplicates", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("pictures", nargs="*", type=Path, metavar="PICTURES", help="folders of JPEGs, searched too")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
+    given = parser.parse_args(arguments)
+    for folder in given.pictures:
+        if not any(folder.glob("*.jpg")):
+            parser.error(f"{folder}: is no folder with pictures called *.jpg")
+    return given
 
 
 def _exponent(small: dict[str, Any], large: dict[str, Any]) -> float:

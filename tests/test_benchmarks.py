@@ -1,18 +1,64 @@
 """What the benchmarks conclude from figures: shares, verdicts, and the command that a result names."""
 
+import ast
 import importlib.util
 import json
+import subprocess
+import sys
 
 import numpy as np
 import polars as pl
 import pytest
 
-from edge_melanoma.benchmarks import input_pipeline, synthetic_ceiling
+from edge_melanoma.benchmarks import cli_start, input_pipeline, near_duplicates, synthetic_ceiling
 from edge_melanoma.benchmarks.feeds import Feed, constant
-from edge_melanoma.benchmarks.host import write_result
+from edge_melanoma.benchmarks.host import RESULTS, write_result
 from edge_melanoma.benchmarks.speeds import Lap, Speeds
 
 needs_tensorflow = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs the train extra")
+
+
+CHILDREN = {"device.cold", "pi.inside"}  # which only our own programs start
+
+
+def programs():
+    """Every benchmark that is a program."""
+    for path in sorted(RESULTS.parent.rglob("*.py")):
+        parts = ast.parse(path.read_text(encoding="utf-8")).body
+        name = ".".join(path.relative_to(RESULTS.parent).with_suffix("").parts).removesuffix(".__main__")
+        if name not in CHILDREN and any(isinstance(part, ast.FunctionDef) and part.name == "main" for part in parts):
+            yield name
+
+
+def results():
+    return {path.name: path.stat().st_mtime_ns for path in RESULTS.glob("*")}
+
+
+@pytest.mark.parametrize("name", list(programs()))
+def test_help_only_helps(name, tmp_path):
+    before = results()
+    command = [sys.executable, "-m", f"edge_melanoma.benchmarks.{name}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert (done.returncode, done.stdout[:7]) == (0, "usage: "), done.stdout + done.stderr
+    assert results() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_goes_where_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli_start, "ROUNDS", 1)
+    monkeypatch.setattr(cli_start, "COMMANDS", {"python -c pass": [sys.executable, "-c", "pass"]})
+    before = results()
+    cli_start.main(["--out", str(tmp_path)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cli_start.json", "cli_start.md"]
+    assert results() == before
+
+
+def test_a_folder_without_pictures_is_refused_before_the_search(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(near_duplicates.subprocess, "check_output", lambda *given, **named: pytest.fail("searched"))
+    with pytest.raises(SystemExit) as end:
+        near_duplicates.main([str(tmp_path)])
+    assert end.value.code == 2
+    assert f"{tmp_path}: is no folder with pictures" in capsys.readouterr().err
 
 
 def speeds(name, *pictures_per_s, deterministic=False):
