@@ -393,6 +393,11 @@ def test_impossible_settings_are_refused(change, told):
         replace(QUICK, **change)
 
 
+def test_more_threads_than_any_machine_has_a_use_for_are_refused():
+    with pytest.raises(RecipeError, match="50000 threads: 1 to"):
+        run([BUNDLE], replace(QUICK, threads=50_000))
+
+
 def test_a_report_that_is_none_is_refused(tmp_path, report):
     file = tmp_path / "r.json"
     for content, told in (

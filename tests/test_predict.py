@@ -259,6 +259,7 @@ def test_a_picture_or_names_on_standard_input_are_the_same_as_arguments(folder):
         (["x.jpg", "--model", "no.tflite"], 4, "no.tflite: does not exist"),
         (["x.jpg", "--model", str(TINY / "tiny_int8.tflite")], 4, "is a plain .tflite"),
         (["x.jpg", "--model", str(BUNDLE), "--json", "--csv"], 2, "one form of output at a time"),
+        (["x.jpg", "--model", str(BUNDLE), "--threads", "50000"], 2, "50000 threads: 1 to"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line_with_its_code(argv, code, says):

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,11 +81,24 @@ def test_tensors_of_another_kind_are_refused(tiny, batch):
 
 
 def test_wishes_that_cannot_be_met_are_refused(tiny):
-    with pytest.raises(RecipeError, match="0 threads"):
-        Model(tiny.model_bytes("int8"), threads=0)
+    for threads in (-1, 0, door.most_threads() + 1, 50_000, 1 << 31):
+        with pytest.raises(RecipeError, match=rf"^{threads} threads: 1 to \d+ are taken on this machine$"):
+            Model(tiny.model_bytes("int8"), threads=threads)
     for data in (b"", b"hello", tiny.model_bytes("int8")[:2000]):
         with pytest.raises(ArtifactError):
             Model(data)
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, RuntimeError])
+def test_what_the_engine_says_of_a_model_is_one_short_line(tiny, monkeypatch, error):
+    def refuse(model_content, num_threads):
+        raise error(f"incompatible arguments {model_content!r}\nInvoked with: {model_content!r}")
+
+    monkeypatch.setattr(door, "engine", lambda: replace(engine(), interpreter=refuse))
+    with pytest.raises(ArtifactError, match=r"m\.tflite: .* does not open it \(incompatible arguments") as caught:
+        Model(tiny.model_bytes("int8"), name="m.tflite")
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
 
 
 def test_pixels_become_the_levels_of_a_quantised_input():

@@ -20,7 +20,7 @@ from edge_melanoma import __version__
 from edge_melanoma.errors import ArtifactError, RecipeError
 from edge_melanoma.machine import installed, this_machine
 from edge_melanoma.runtime import Model, Predictor, engine
-from edge_melanoma.runtime.door import usual_threads
+from edge_melanoma.runtime.door import check_threads, usual_threads
 from edge_melanoma.runtime.threads import numbers_to_try
 
 from .anatomy import anatomy_of
@@ -70,6 +70,7 @@ def run(
     on_step: OnStep = lambda what, done, total: None,
 ) -> Report:
     """Measure these artefacts here; `pictures` instead of drawn ones, `index` for decisions on its test part."""
+    check_threads(recipe.threads)  # not by the recipe: with --on, another machine's cores count
     engine()
     try:
         return _run(paths, recipe, pictures, index, check, on_step)

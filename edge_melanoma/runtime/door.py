@@ -31,6 +31,7 @@ from edge_melanoma.runtime.engines import ENGINES, install_command
 from edge_melanoma.tflite.model import read_model
 
 MOST_UNTRIED_THREADS = 4  # small networks gain little beyond
+_LONGEST = 200  # characters of what the engine says: it may quote the whole model
 _ROUTINE = re.compile(rb"INFO: (Created|Initialized) TensorFlow Lite")
 
 
@@ -84,12 +85,22 @@ def usual_threads() -> int:
     return min(MOST_UNTRIED_THREADS, usable_cores())
 
 
+def most_threads() -> int:
+    """How many threads are run at most: far more than help, and far fewer than crash the engine."""
+    return max(64, 4 * usable_cores())
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse a number of threads that no machine like this one has a use for; None is as many as help."""
+    if threads is not None and not 1 <= threads <= most_threads():
+        raise RecipeError(f"{threads} threads: 1 to {most_threads()} are taken on this machine")
+
+
 class Model:
     """A .tflite in the engine of this machine: allocated once, one picture at a time."""
 
     def __init__(self, model: bytes, *, threads: int | None = None, name: str = "model", quiet: bool = True) -> None:
-        if threads is not None and threads < 1:
-            raise RecipeError(f"{threads} threads; 1 or more are needed")
+        check_threads(threads)
         self.input, self.output = ends(read_model(model, name=name))
         self.name, self.engine = name, engine()
         self.threads = threads or usual_threads()
@@ -100,7 +111,7 @@ class Model:
             try:
                 self._interpreter = self.engine.interpreter(model_content=model, num_threads=self.threads)
                 self._interpreter.allocate_tensors()
-            except (RuntimeError, ValueError, MemoryError) as error:
+            except (RuntimeError, ValueError, TypeError, MemoryError) as error:
                 raise ArtifactError(f"{name}: {self.engine} does not open it ({_first_line(error)})") from error
         self._given = self._end(self._interpreter.get_input_details(), self.input)
         self._returned = self._end(self._interpreter.get_output_details(), self.output)
@@ -144,4 +155,4 @@ class Model:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST]

@@ -24,7 +24,7 @@ from edge_melanoma.errors import ArtifactError
 from edge_melanoma.machine import this_machine
 from edge_melanoma.models import find_bundle
 from edge_melanoma.parallel import usable_cores
-from edge_melanoma.runtime.door import engine, usual_threads
+from edge_melanoma.runtime.door import check_threads, engine, usual_threads
 from edge_melanoma.runtime.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def meet(bundle: Bundle, *, proof: Sequence[Check] | None = None) -> Meeting:
 
 def introduce(bundle: Bundle, *, threads: int | None = None) -> Predictor:
     """A predictor of a bundle that has proved itself here, with as many threads as help."""
+    check_threads(threads)  # before the bundle is run to prove itself
     met = meet(bundle)
     predictor = Predictor(bundle, threads=threads or met.threads)
     predictor.warnings = tuple(filter(None, (predictor.model.engine.slow_engine, met.warning)))
