@@ -194,6 +194,29 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path, folder):
     assert found.source == odd
 
 
+def test_an_empty_name_is_not_the_working_directory(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (found,) = find_pictures([""], standard_input=bytes)
+    assert found.source is None
+    assert "is an empty name" in found.problem
+    out, _ = command("", folder / "0.png", "--model", BUNDLE, "--json", code=3)
+    assert [(row["picture"], row["error"] is None) for row in json_lines(out)] == [
+        ("", False),
+        (str(folder / "0.png"), True),
+    ]
+
+
+def test_what_a_pattern_matches_is_a_file_whatever_it_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_bytes(b"")
+    (tmp_path / "[b]").symlink_to("nowhere")
+
+    def refuse():
+        raise AssertionError("standard input is read")
+
+    assert [each.source for each in find_pictures(["?", "*]"], standard_input=refuse)] == [Path("-"), Path("[b]")]
+
+
 @pytest.mark.parametrize(
     ("content", "says"), [(b"", "holds neither"), (b"\n\n", "holds neither"), (b"a\0b", "neither")]
 )

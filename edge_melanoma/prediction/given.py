@@ -33,20 +33,28 @@ def _meant_by(name: str, standard_input: Callable[[], bytes]) -> Iterator[Given]
     if name == STANDARD_INPUT:
         yield from _from_input(standard_input())
         return
-    path = Path(name)
-    if _is_folder(path):
-        found = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES and each.is_file()]
-        yield from (Given(name=str(each), source=each) for each in found)
-        if not found:
-            yield Given(name=name, problem=f"holds no picture; {', '.join(SUFFIXES)} are looked for")
-    elif glob.has_magic(name) and not path.exists():
+    if not name:  # as a path, that would be the working directory
+        yield Given(name=name, problem="is an empty name; name a picture, a folder or a pattern")
+    elif glob.has_magic(name) and not Path(name).exists():
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        for match in matches:
-            yield from _meant_by(match, standard_input)
+        for match in matches:  # a file or a folder, even where it is called - or like a pattern
+            yield from _on_disk(match)
         if not matches:
             yield Given(name=name, problem="matches nothing; name a picture, a folder or a pattern that does")
     else:
+        yield from _on_disk(name)
+
+
+def _on_disk(name: str) -> Iterator[Given]:
+    """The file of this name, or the pictures in the folder of this name."""
+    path = Path(name)
+    if not _is_folder(path):
         yield Given(name=name, source=path)
+        return
+    found = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in SUFFIXES and each.is_file()]
+    yield from (Given(name=str(each), source=each) for each in found)
+    if not found:
+        yield Given(name=name, problem=f"holds no picture; {', '.join(SUFFIXES)} are looked for")
 
 
 def _from_input(data: bytes) -> Iterator[Given]:
