@@ -206,6 +206,11 @@ def test_an_empty_name_is_not_the_working_directory(folder, monkeypatch):
     ]
 
 
+def test_a_pattern_too_long_for_a_name_matches_nothing():
+    (found,) = find_pictures(["a" * 5000 + "*"], standard_input=bytes)
+    assert "matches nothing" in found.problem
+
+
 def test_what_a_pattern_matches_is_a_file_whatever_it_is_called(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "-").write_bytes(b"")

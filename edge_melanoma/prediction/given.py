@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ def _meant_by(name: str, standard_input: Callable[[], bytes]) -> Iterator[Given]
         return
     if not name:  # as a path, that would be the working directory
         yield Given(name=name, problem="is an empty name; name a picture, a folder or a pattern")
-    elif glob.has_magic(name) and not Path(name).exists():
+    elif glob.has_magic(name) and not os.path.lexists(name):
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         for match in matches:  # a file or a folder, even where it is called - or like a pattern
             yield from _on_disk(match)
