@@ -183,6 +183,27 @@ def test_verify_on_the_command_line(recorded, tmp_path):
     assert done.stderr == ""
 
 
+FORGED = "bad\x1b[2J.tflite\nreference.tflite: passes"
+
+
+def test_a_name_cannot_pass_for_a_verdict_or_command_the_terminal(recorded, tmp_path, data):
+    good, bad, lost = recorded(name=FORGED), tmp_path / f"cut {FORGED}", tmp_path / f"lost {FORGED}"
+    bad.write_bytes(data[:-1])
+    for done in (
+        command("verify", good),
+        command("verify", bad, code=4),
+        command("show", good),
+        command("show", lost, code=4),
+    ):
+        text = done.stdout + done.stderr
+        assert "\x1b" not in text
+        assert "bad\\x1b[2J.tflite\\nreference.tflite: passes" in text
+        assert not any(line.startswith("reference") for line in text.splitlines())
+    page = command("show", good, "--markdown").stdout
+    assert "\x1b" not in page
+    assert not any(line.startswith("reference") for line in page.splitlines())
+
+
 def test_show_prints_what_a_person_needs(tiny):
     text = command("show", BUNDLE).stdout
     flat = " ".join(text.split())

@@ -125,7 +125,7 @@ class _Results:
 
 
 def _say_error(message: str) -> None:
-    from edge_melanoma.cli.console import err
+    from edge_melanoma.cli.console import err, say
 
     err.print("[bold red]error:[/] ", end="")
-    err.print(message, markup=False)
+    say(message)

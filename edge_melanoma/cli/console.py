@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from edge_melanoma.cli.plain import one_line
 from edge_melanoma.parallel import OnProgress
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -18,8 +19,8 @@ out = Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Talk: to stderr, so that a pipe gets results only."""
-    err.print(text, markup=False)
+    """Talk, a line of it: to stderr, so that a pipe gets results only."""
+    err.print(one_line(text), markup=False)
 
 
 def print_json(value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_melanoma.cli.plain import one_line
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.notice import NOTICE
 
@@ -74,7 +75,7 @@ def predict(
     elif as_csv:
         found = _print_csv(answers, bundle)
     else:
-        found = _print_lines(answers, bundle, width=max(len(_one_line(each.name)) for each in given))
+        found = _print_lines(answers, bundle, width=max(len(one_line(each.name)) for each in given))
     raise typer.Exit(DataError.exit_code if found["error"] else 0)
 
 
@@ -87,7 +88,7 @@ def _standard_input() -> bytes:
 
 
 def _warn(text: str) -> None:
-    typer.echo(f"warning: {text}", err=True)
+    typer.echo(f"warning: {one_line(text)}", err=True)
 
 
 def _watched(answers: Iterator[Answer], *, total: int) -> Iterator[Answer]:
@@ -151,16 +152,11 @@ def _print_lines(answers: Iterator[Answer], bundle: Bundle, *, width: int) -> Co
     for answer in answers:
         outcome = _outcome(answer)
         found[outcome] += 1
-        rest = f"  {_probability(answer)}  {_one_line(answer.picture):{width}}  {_one_line(_why(answer))}"
+        rest = f"  {_probability(answer)}  {one_line(answer.picture):{width}}  {one_line(_why(answer))}"
         typer.echo(typer.style(f"{outcome:{WIDEST}}", fg=COLOURS[outcome]) + rest.rstrip())
     for text in _closing(found, bundle):
         typer.echo(f"\n{text}")
     return found
-
-
-def _one_line(text: str) -> str:
-    """As it is, where it can be printed; a line break in the name of a file must not look like another answer."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _probability(answer: Answer) -> str:

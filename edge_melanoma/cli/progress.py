@@ -10,6 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from edge_melanoma.cli.console import err, say
+from edge_melanoma.cli.plain import one_line
 
 
 class FitProgress:
@@ -99,4 +100,4 @@ class Steps:
 
     def on_progress(self, what: str, done: int, total: int) -> None:
         """So much of `what` is done."""
-        self._bar.update(self._task, description=what, completed=done, total=total)
+        self._bar.update(self._task, description=one_line(what), completed=done, total=total)

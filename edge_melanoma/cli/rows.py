@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_melanoma.cli.console import out as console
+from edge_melanoma.cli.plain import one_line
 
 GAP = "  "
 
 
 def print_rows(rows: Sequence[Sequence[str]], *, columns: Sequence[str] = (), styles: Sequence[str] = ()) -> None:
     """Print rows of as many cells; `styles` are rich's, one a row, for all cells but the last."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     if console.is_terminal:
         _print_table(rows, columns, styles or [""] * len(rows))
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_melanoma.cli.options import Json
+from edge_melanoma.cli.plain import one_line
 
 if TYPE_CHECKING:
     from edge_melanoma.bundle.card import Card
@@ -41,8 +42,8 @@ def show(
     elif as_markdown:
         from edge_melanoma.bundle.card_markdown import card_markdown
 
-        placeless = replace(found, name=Path(found.name).name)  # a page is read elsewhere
-        typer.echo(card_markdown(card(placeless), name=Path(found.name).stem), nl=False)
+        name = one_line(Path(found.name).name)  # without its folder: a page is read elsewhere
+        typer.echo(card_markdown(card(replace(found, name=name)), name=Path(name).stem), nl=False)
     else:
         _print(card(found))
 
@@ -54,7 +55,7 @@ def _print(card: Card) -> None:
     from edge_melanoma.cli.rows import print_rows
 
     banner = [Text(card.banner, "bold yellow")] if card.banner else []
-    console.print(*banner, Text(card.title, "bold"), sep="\n")
+    console.print(*banner, Text(one_line(card.title), "bold"), sep="\n")
     for section in card.sections:
         console.print("", Text(section.title, "bold cyan"), sep="\n")
         print_rows(section.rows, columns=section.columns, styles=["dim"] * len(section.rows))

@@ -48,17 +48,18 @@ def _print(found: Verification) -> None:
     from rich.text import Text
 
     from edge_melanoma.cli.console import out as console
+    from edge_melanoma.cli.plain import one_line
     from edge_melanoma.cli.rows import print_rows
 
-    console.print(Text(found.bundle, "bold"))
+    console.print(Text(one_line(found.bundle), "bold"))
     reached = [check for check in found.checks if check.passed is not None]
     rows = [(SIGNS[check.passed], check.check, check.detail) for check in reached]
     if left := len(found.checks) - len(reached):
         rows.append((SIGNS[None], f"{left} more", "not reached"))
     print_rows(rows, styles=[*(STYLES[check.passed] for check in reached), *([STYLES[None]] * bool(left))])
     for warning in found.warnings:
-        console.print(f"warning: {warning}", markup=False)
+        console.print(f"warning: {one_line(warning)}", markup=False)
     for remark in found.remarks:
-        console.print(f"note: {remark}", markup=False)
+        console.print(f"note: {one_line(remark)}", markup=False)
     style = "bold red" if not found.passed else "bold yellow" if found.warnings else "bold green"
-    console.print(Text(f"{found.bundle}: {found.verdict}", style))
+    console.print(Text(one_line(f"{found.bundle}: {found.verdict}"), style))

@@ -1,0 +1,11 @@
+"""What a terminal or a reader must not be led astray by: names of files, and whatever else others wrote.
+
+Apart from `console`, because `predict` imports no rich: that would take as long as twenty predictions.
+"""
+
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """As it is, where it can be printed; a line break in the name of a file must not look like another answer."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
