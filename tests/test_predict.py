@@ -18,7 +18,7 @@ from edge_melanoma.bundle import open_bundle
 from edge_melanoma.capture import Reason
 from edge_melanoma.errors import DataError
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
-from edge_melanoma.prediction import Given, find_pictures, run
+from edge_melanoma.prediction import Given, find_pictures, given, run
 from edge_melanoma.runtime import Look, Predictor
 
 TINY = Path(__file__).parent / "golden" / "tiny"
@@ -228,6 +228,32 @@ def test_what_a_pattern_matches_is_a_file_whatever_it_is_called(tmp_path, monkey
 def test_an_input_without_a_picture_is_told(content, says):
     (found,) = find_pictures(["-"], standard_input=lambda: content)
     assert says in found.problem
+
+
+@pytest.mark.parametrize("size", [999, 1000, 1001, 10**6])
+def test_standard_input_is_read_no_further_than_it_is_taken(monkeypatch, size):
+    monkeypatch.setattr(given, "MAX_INPUT_BYTES", 1000)
+    monkeypatch.setattr(given, "PIECE_BYTES", 64)
+    stream = io.BytesIO(b"x" * size)
+    data = given.read_input(stream)
+    assert len(data) == stream.tell() == min(size, 1001)
+    if size > 1000:
+        with pytest.raises(DataError, match="standard input: more than 1,000 bytes"):
+            find_pictures(["-"], standard_input=lambda: data)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an input without end")
+def test_an_input_without_end_comes_to_one():
+    code = (
+        "import sys\nfrom edge_melanoma import cli\nfrom edge_melanoma.prediction import given\n"
+        "given.MAX_INPUT_BYTES = 1 << 20\nsys.argv = ['edge-melanoma', *sys.argv[1:]]\ncli.main()\n"
+    )
+    with Path("/dev/zero").open("rb") as zeros:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "predict", "-", "--model", str(BUNDLE)],
+            stdin=zeros, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
 
 
 # the command

@@ -80,11 +80,13 @@ def predict(
 
 
 def _standard_input() -> bytes:
+    from edge_melanoma.prediction.given import read_input
+
     if sys.stdin is None:  # Python's word for closed
         raise DataError("standard input: is closed; give a picture to it, or name one")
     if sys.stdin.isatty():
         _warn("reading a picture, or names of pictures, from the terminal; Ctrl-D ends it")
-    return sys.stdin.buffer.read()
+    return read_input(sys.stdin.buffer)
 
 
 def _warn(text: str) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from edge_melanoma.errors import DataError
 from edge_melanoma.picture.reading import PARSERS
 
 STANDARD_INPUT = "-"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # by which a folder's pictures are known
-MAX_INPUT_BYTES = 1 << 30
+MAX_INPUT_BYTES, PIECE_BYTES = 1 << 30, 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,15 @@ class Given:
 def find_pictures(named: Sequence[str], *, standard_input: Callable[[], bytes]) -> list[Given]:
     """Every picture that is meant; a name that leads to none stays in the list with its problem."""
     return [given for name in named for given in _meant_by(name, standard_input)]
+
+
+def read_input(stream: BinaryIO) -> bytes:
+    """Standard input, as much as is taken; where there is more, one byte of that, by which `find_pictures` knows."""
+    found = io.BytesIO()
+    # by pieces: asked for all at once, Python reserves as much, which a small device does not have
+    while piece := stream.read(min(PIECE_BYTES, MAX_INPUT_BYTES + 1 - found.tell())):
+        found.write(piece)
+    return found.getvalue()
 
 
 def _meant_by(name: str, standard_input: Callable[[], bytes]) -> Iterator[Given]:
