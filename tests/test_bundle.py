@@ -260,7 +260,8 @@ def test_what_is_no_bundle_is_refused_with_what_it_is(tmp_path, tiny, data):
         "empty": (b"", "is empty"),
         "plain": (tiny.model_bytes("int8"), "is a plain .tflite; a bundle is what `edge-melanoma convert` writes"),
         "cut model": (tiny.model_bytes("int8")[:3000], "3,000"),
-        "cut": (data[:-30], "is cut off"),
+        "cut": (data[:-30], "is cut off, or has bytes behind its archive"),
+        "appended": (data + b"\n", "is cut off, or has bytes behind its archive"),
         "text": (b"hello, I am no model at all", "neither a bundle nor a .tflite"),
         "labels only": (append_archive(tiny.model_bytes("int8"), {"labels.txt": b"a\nb\n"}), "1 entries"),
     }

@@ -190,7 +190,7 @@ def _refuse_what_is_no_bundle(data: bytes, name: str) -> None:
             f"{name}: is neither a bundle nor a .tflite; a bundle is what `edge-melanoma convert` writes"
         )
     if b"PK\x03\x04" in data and LABELS.encode() in data:
-        raise ArtifactError(f"{name}: is cut off: the end of its archive is missing; get the file again")
+        raise ArtifactError(f"{name}: is cut off, or has bytes behind its archive; get the file again")
     read_model(data, name=name)
     raise ArtifactError(f"{name}: is a plain .tflite; a bundle is what `edge-melanoma convert` writes")
 

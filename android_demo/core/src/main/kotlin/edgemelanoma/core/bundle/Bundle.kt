@@ -83,7 +83,7 @@ private fun noArchive(data: ByteArray, name: String): BundleError {
     val zip = ascii("PK\u0003\u0004")
     val begun = (0..data.size - zip.size).any { data.startsWith(zip, it) }
     return if (begun) {
-        BundleError(BundleFault.CUT, "$name: is cut off: the end of its archive is missing; get the file again")
+        BundleError(BundleFault.CUT, "$name: is cut off, or has bytes behind its archive; get the file again")
     } else {
         BundleError(BundleFault.NO_BUNDLE, "$name: is a plain .tflite; `edge-melanoma convert` writes bundles")
     }
