@@ -15,6 +15,7 @@ from edge_melanoma.bundle.card import card
 from edge_melanoma.bundle.reading import CHECKS
 from edge_melanoma.bundle.verify import RUNNING, record_golden, verify
 from edge_melanoma.errors import ArtifactError
+from edge_melanoma.models import in_words
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER
 from edge_melanoma.tflite.model import read_model
 
@@ -181,6 +182,22 @@ def test_verify_on_the_command_line(recorded, tmp_path):
     assert [one["passed"] for one in found] == [True, False, False]
     assert [one["exit_code"] for one in found] == [0, 6, 4]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("lost", ["no-such.tflite", "n" * 5000])
+def test_one_that_is_not_there_takes_no_result_from_the_others(recorded, lost):
+    path = recorded()
+    done = command("verify", path, lost, path, code=4)
+    assert done.stderr == ""
+    assert [line for line in done.stdout.splitlines() if line.startswith((f"{path}: ", f"{lost}: "))] == [
+        f"{path}: passes",
+        f"{lost}: file: does not exist; name the path of a bundle, or one of the package: {in_words()}",
+        f"{path}: passes",
+    ]
+    found = json.loads(command("verify", path, lost, "--json", code=4).stdout)
+    assert [(one["bundle"], one["exit_code"]) for one in found] == [(str(path), 0), (lost, 4)]
+    assert [check["check"] for check in found[1]["checks"]] == [*CHECKS, *RUNNING]
+    assert [check["passed"] for check in found[1]["checks"]] == [False, *[None] * (len(CHECKS) + len(RUNNING) - 1)]
 
 
 FORGED = "bad\x1b[2J.tflite\nreference.tflite: passes"

@@ -6,7 +6,7 @@ near its outputs have to come to the recorded ones stands in `agreement.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,19 @@ def verify(path: Path, *, timeout_s: float = TIMEOUT_S) -> Verification:
     except EdgeMelanomaError as error:
         checks.append(Check(check=(*CHECKS, *RUNNING)[len(checks)], passed=False, detail=_without(path, error)))
         code = error.exit_code
-    checks += [Check(check=name, passed=None, detail="not reached") for name in (*CHECKS, *RUNNING)[len(checks) :]]
-    return Verification(bundle=str(path), checks=tuple(checks), exit_code=code, remarks=remarks)
+    return Verification(bundle=str(path), checks=_all(checks), exit_code=code, remarks=remarks)
+
+
+def not_found(named: Path, error: EdgeMelanomaError) -> Verification:
+    """The same of one that was named and is not there."""
+    check = Check(check=CHECKS[0], passed=False, detail=_without(named, error))
+    return Verification(bundle=str(named), checks=_all([check]), exit_code=error.exit_code)
+
+
+def _all(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """With those that were not come to."""
+    left = (*CHECKS, *RUNNING)[len(checks) :]
+    return (*checks, *(Check(check=name, passed=None, detail="not reached") for name in left))
 
 
 def _without(path: Path, error: EdgeMelanomaError) -> str:

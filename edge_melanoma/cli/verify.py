@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_melanoma.cli.options import Json
+from edge_melanoma.errors import ArtifactError
 
 if TYPE_CHECKING:
     from edge_melanoma.bundle.verify import Verification
@@ -29,19 +30,29 @@ def verify(
 
     Ends with code 4 where a bundle is broken, and with 6 where this machine's outputs are not the recorded ones.
     """
-    from edge_melanoma.bundle.verify import verify as examine
     from edge_melanoma.cli.console import print_json
-    from edge_melanoma.models import find_bundle
 
     found = []
-    for path in map(find_bundle, bundles):
-        found.append(examine(path, timeout_s=timeout))
+    for named in bundles:
+        found.append(_examined(named, timeout_s=timeout))
         if not as_json:
             _print(found[-1])
     if as_json:
         print_json([one.to_json() for one in found])
     codes = {one.exit_code for one in found}
     raise typer.Exit(next((code for code in WORST_FIRST if code in codes), 0))
+
+
+def _examined(named: Path, *, timeout_s: float) -> Verification:
+    from edge_melanoma.bundle.verify import not_found
+    from edge_melanoma.bundle.verify import verify as examine
+    from edge_melanoma.models import find_bundle
+
+    try:
+        path = find_bundle(named)
+    except ArtifactError as error:  # the others are examined all the same
+        return not_found(named, error)
+    return examine(path, timeout_s=timeout_s)
 
 
 def _print(found: Verification) -> None:

@@ -6,6 +6,7 @@ bundle lies its card. The package also works without them: delete the files, and
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from edge_melanoma.errors import ArtifactError, RecipeError
@@ -29,7 +30,7 @@ def find_bundle(named: str | Path | None) -> Path:
             )
         return next(iter(there.values()))
     path = by_name(named)
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long for a file
         raise ArtifactError(f"{named}: does not exist; name the path of a bundle, or one of the package: {in_words()}")
     return path
 
