@@ -82,7 +82,17 @@ def test_a_name_that_is_no_text_comes_through_json(folder, tmp_path, locale):
     shutil.copy(folder / "0.png", os.path.join(os.fsencode(tmp_path), name))  # noqa: PTH118 - Path has no bytes
     out, _ = command(tmp_path, "--model", BUNDLE, "--json", LC_ALL=locale)
     (row,) = json_lines(out)
-    assert os.fsencode(row["picture"]).endswith(name)
+    assert row["picture"].endswith("l\N{REPLACEMENT CHARACTER}sion.png")
+    assert bytes.fromhex(row["picture_bytes_hex"]) == os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+def test_names_that_are_no_text_are_read_by_strict_readers_of_json(tmp_path):
+    polars = pytest.importorskip("polars", reason="needs the data extra")
+    names = ["before.png", os.fsdecode(b"l\xe4sion.png"), "läsion.png"]
+    table = polars.read_ndjson(command(*names, "--model", BUNDLE, "--json", code=3)[0].encode())
+    assert table["picture"].to_list() == ["before.png", "l\N{REPLACEMENT CHARACTER}sion.png", "läsion.png"]
+    assert table["picture_bytes_hex"].to_list() == [None, b"l\xe4sion.png".hex(), None]
 
 
 def test_a_closed_standard_input_is_told():

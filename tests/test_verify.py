@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -219,6 +220,16 @@ def test_a_name_cannot_pass_for_a_verdict_or_command_the_terminal(recorded, tmp_
     page = command("show", good, "--markdown").stdout
     assert "\x1b" not in page
     assert not any(line.startswith("reference") for line in page.splitlines())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+def test_a_name_that_is_no_text_makes_json_that_strict_readers_take(recorded):
+    path = recorded(name=os.fsdecode(b"l\xe4sion.tflite"))
+    (verified,), shown = (json.loads(command(verb, path, "--json").stdout) for verb in ("verify", "show"))
+    for found in (verified, shown):
+        assert found["bundle"].endswith("l\N{REPLACEMENT CHARACTER}sion.tflite")
+        assert bytes.fromhex(found["bundle_bytes_hex"]) == os.fsencode(path)
+    assert "bundle_bytes_hex" not in json.loads(command("show", BUNDLE, "--json").stdout)
 
 
 def test_show_prints_what_a_person_needs(tiny):

@@ -23,6 +23,7 @@ from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, EdgeMelanomaError
 from edge_melanoma.machine import this_machine
+from edge_melanoma.names import bytes_of
 from edge_melanoma.runtime.engines import kind_of
 from edge_melanoma.tflite.model import read_model
 from edge_melanoma.trial import TIMEOUT_S, Trial, run_in_child
@@ -67,6 +68,7 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         return {
             "bundle": self.bundle,
+            **bytes_of(self.bundle, key="bundle"),
             "passed": self.passed,
             "verdict": self.verdict,
             "exit_code": self.exit_code,

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_melanoma.cli.plain import one_line
+from edge_melanoma.names import as_text
 from edge_melanoma.parallel import OnProgress
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -25,8 +26,7 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """A machine-readable result on stdout."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(as_text(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
 @contextmanager

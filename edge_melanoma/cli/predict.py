@@ -13,6 +13,7 @@ import typer
 
 from edge_melanoma.cli.plain import one_line
 from edge_melanoma.errors import DataError, RecipeError
+from edge_melanoma.names import as_text
 from edge_melanoma.notice import NOTICE
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _print_json(answers: Iterator[Answer], bundle: Bundle, *, engine: str) -> Co
     found: Counter[str] = Counter()
     for answer in answers:
         found[_outcome(answer)] += 1
-        print(json.dumps(answer.to_json(model), ensure_ascii=False), flush=True)
+        print(as_text(json.dumps(answer.to_json(model), ensure_ascii=False)), flush=True)
     return found
 
 

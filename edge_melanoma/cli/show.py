@@ -32,13 +32,14 @@ def show(
     from edge_melanoma.cli.console import print_json
     from edge_melanoma.errors import RecipeError
     from edge_melanoma.models import find_bundle
+    from edge_melanoma.names import bytes_of
 
     if as_json and as_markdown:
         raise RecipeError("--json and --markdown: one form of output at a time")
     found = open_bundle(find_bundle(bundle))
     if as_json:
-        facts = {"bundle": found.name, "size_bytes": found.size_bytes, "sha256": found.sha256}
-        print_json({**facts, "manifest": found.manifest.to_json()})
+        facts = {"bundle": found.name, **bytes_of(found.name, key="bundle"), "size_bytes": found.size_bytes}
+        print_json({**facts, "sha256": found.sha256, "manifest": found.manifest.to_json()})
     elif as_markdown:
         from edge_melanoma.bundle.card_markdown import card_markdown
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_melanoma.errors import DataError
+from edge_melanoma.names import bytes_of
 from edge_melanoma.parallel import usable_cores
 from edge_melanoma.prediction.given import Given
 from edge_melanoma.runtime.predictor import Look, Prediction, Predictor
@@ -31,10 +32,11 @@ class Answer:
     error: str | None = None
 
     def to_json(self, model: dict[str, Any]) -> dict[str, Any]:
-        """The line that `predict --json` prints; keys are always the same."""
+        """The line that `predict --json` prints; keys are the same but for a name that is no text."""
         found = self.prediction
         return {
             "picture": self.picture,
+            **bytes_of(self.picture, key="picture"),
             "melanoma_probability": found and found.probability,
             "decision": found and found.decision,
             "reasons": [reason.words for reason in found.reasons] if found else [],
