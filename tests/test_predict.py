@@ -293,7 +293,7 @@ def test_json_has_the_same_keys_for_good_and_bad_pictures_and_the_code_tells(fol
     assert lines[0]["error"].startswith("ends too early")
     assert lines[0]["decision"] is None
     assert lines[1]["error"] is None
-    assert lines[1]["model"]["sha256"] == open_bundle(BUNDLE).sha256
+    assert lines[1]["model"]["bundle_sha256"] == open_bundle(BUNDLE).sha256
     assert lines[1]["model"]["synthetic"] is True
 
 
@@ -302,6 +302,7 @@ def test_csv_is_read_back_by_a_csv_reader(folder):
     assert NOTICE in told
     rows = list(csv.DictReader(io.StringIO(out)))
     assert len(rows) == 6
+    assert {row["bundle_sha256"] for row in rows} == {open_bundle(BUNDLE).sha256}
     assert all(float(row["score_melanoma"]) == pytest.approx(float(row["melanoma_probability"])) for row in rows)
 
 

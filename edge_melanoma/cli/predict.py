@@ -118,7 +118,7 @@ def _print_json(answers: Iterator[Answer], bundle: Bundle, *, engine: str) -> Co
     manifest = bundle.manifest
     model = {
         "name": manifest.model.name,
-        "sha256": bundle.sha256,
+        "bundle_sha256": bundle.sha256,
         "engine": engine,
         "synthetic": manifest.data.synthetic,
         "commercial_use": manifest.licence.commercial,
@@ -136,7 +136,7 @@ def _print_csv(answers: Iterator[Answer], bundle: Bundle) -> Counter[str]:
 
     classes = bundle.manifest.task.classes
     out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow([*CSV_COLUMNS, *(f"score_{name}" for name in classes), "model_sha256"])
+    out.writerow([*CSV_COLUMNS, *(f"score_{name}" for name in classes), "bundle_sha256"])
     found: Counter[str] = Counter()
     for answer in answers:
         found[_outcome(answer)] += 1
