@@ -13,6 +13,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import tomllib
 import types
 import typing
@@ -88,16 +89,25 @@ def recipe_sha256(recipe: Any) -> str:
     return hashlib.sha256(json.dumps(to_table(recipe), sort_keys=True).encode()).hexdigest()
 
 
-def parse_change(text: str) -> tuple[str, Any]:
+def parse_change(text: str, *, flag: str = "--set", example: str = "fit.epochs=3") -> tuple[str, Any]:
     """`fit.epochs=3` as a dotted key and a TOML value; a word needs no quotes."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise RecipeError(f"--set {text}: give it as KEY=VALUE, for example --set fit.epochs=3")
+        raise RecipeError(f"{flag} {text}: give it as KEY=VALUE, for example {flag} {example}")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
+    if not _is_finite(parsed):
+        raise RecipeError(f"{flag} {text}: finite numbers are taken, for example {flag} {example}")
     return key.strip(), parsed
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_is_finite, items))
 
 
 def _put(table: dict[str, Any], dotted: str, value: Any) -> None:

@@ -76,5 +76,9 @@ def test_changes_from_the_command_line_go_before_the_file(tmp_path):
     assert (recipe.fit.epochs, recipe.fit.schedule, recipe.on) == (4, "constant", True)
     with pytest.raises(RecipeError, match="give it as KEY=VALUE"):
         parse_change("fit.epochs")
+    for value in ("nan", "-inf", "[1.0, nan]", "{a = [inf]}"):
+        with pytest.raises(RecipeError, match=r"--set fit.rate=.*: finite numbers are taken, for example --set"):
+            parse_change(f"fit.rate={value}")
+    assert parse_change("name=nana") == ("name", "nana")
     with pytest.raises(RecipeError, match="name is a value, not a section"):
         read(tmp_path, 'name = "a"', changes={"name.x": 1})

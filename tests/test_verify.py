@@ -232,6 +232,13 @@ def test_a_name_that_is_no_text_makes_json_that_strict_readers_take(recorded):
     assert "bundle_bytes_hex" not in json.loads(command("show", BUNDLE, "--json").stdout)
 
 
+@pytest.mark.parametrize("timeout", ["nan", "inf", "0"])
+def test_a_time_that_is_none_is_refused(timeout):
+    done = command("verify", BUNDLE, "--timeout", timeout, code=2)
+    assert "--timeout" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_show_prints_what_a_person_needs(tiny):
     text = command("show", BUNDLE).stdout
     flat = " ".join(text.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,19 +140,20 @@ def _pruning(text: str) -> dict[str, Any]:
     if text == "2:4":
         return {"pattern": "2:4", "sparsity": 0.5}
     try:
-        return {"sparsity": float(text)}
-    except ValueError as error:
-        raise RecipeError(f"--prune {text}: give a share above 0 and below 1, for example 0.5, or 2:4") from error
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not math.isfinite(share):
+        raise RecipeError(f"--prune {text}: give a share above 0 and below 1, for example 0.5, or 2:4")
+    return {"sparsity": share}
 
 
 def _asked(flags: Mapping[str, tuple[str, Any]], changes: Sequence[str], limits: Sequence[str]) -> dict[str, Any]:
     """All changes of the recipe by dotted key; the last of one kind holds, and two kinds must not contradict."""
     from edge_melanoma.errors import RecipeError
 
-    set_to = {key: (f"--set {text}", value) for text in changes for key, value in [_parsed("--set", text, _CHANGE)]}
-    gate = {
-        f"gate.{key}": (f"--gate {text}", value) for text in limits for key, value in [_parsed("--gate", text, _LIMIT)]
-    }
+    set_to = _parsed("--set", changes, example=_CHANGE)
+    gate = {f"gate.{key}": words for key, words in _parsed("--gate", limits, example=_LIMIT).items()}
     asked: dict[str, tuple[str, Any]] = {}
     for kind in (set_to, gate, flags):
         for key, (words, value) in kind.items():
@@ -161,13 +163,11 @@ def _asked(flags: Mapping[str, tuple[str, Any]], changes: Sequence[str], limits:
     return {key: value for key, (_, value) in asked.items()}
 
 
-def _parsed(flag: str, text: str, example: str) -> tuple[str, Any]:
-    from edge_melanoma.errors import RecipeError
+def _parsed(flag: str, given: Sequence[str], *, example: str) -> dict[str, tuple[str, Any]]:
     from edge_melanoma.recipe import parse_change
 
-    if not text.partition("=")[0].strip() or "=" not in text:
-        raise RecipeError(f"{flag} {text}: give it as KEY=VALUE, for example {flag} {example}")
-    return parse_change(text)
+    parsed = {text: parse_change(text, flag=flag, example=example) for text in given}
+    return {key: (f"{flag} {text}", value) for text, (key, value) in parsed.items()}
 
 
 def _index(run: Path, data: Path | None, root: list[str] | None) -> Index | None:

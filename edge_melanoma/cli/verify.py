@@ -23,7 +23,9 @@ def verify(
         list[Path],
         typer.Argument(metavar="BUNDLE...", help="What `edge-melanoma convert` wrote, or reference, reference-small."),
     ],
-    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="For the golden pictures of one.")] = 120,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=86_400, metavar="SECONDS", help="For the golden pictures of one.")
+    ] = 120,
     as_json: Json = False,
 ) -> None:
     """Check bundles: whole, unedited, sound, and giving the recorded outputs and decisions on this machine.
