@@ -23,7 +23,6 @@ from edge_melanoma.errors import RecipeError
 from .graph import Layout, Model
 
 BORDER, BORDER_CLASS = "border", "PixelBorder"
-Amounts = tuple[tuple[int, int], tuple[int, int]]  # above and below, left and right, in pixels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from edge_melanoma.tflite.model import Operator, TfliteModel
 from edge_melanoma.tflite.parts import ABSENT, Subgraph
 
 NO_PROFILE = "the engine gives Python no time for a single operator; multiply-adds stand in for it"
-NO_COVERAGE = "the engine does not tell what it delegated"
+NO_COVERAGE = "the engine does not tell what XNNPACK took"
 DELEGATE = "DELEGATE"
 
 

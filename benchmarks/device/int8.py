@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edge_melanoma.machine import INT8_FEATURES, Machine
 
-from .anatomy import Anatomy
+from .anatomy import NO_COVERAGE, Anatomy
 
 DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 
@@ -43,7 +43,7 @@ def _of_processor(machine: Machine) -> str:
 def coverage_in_words(anatomy: Anatomy) -> str:
     """What of the model runs in the fast part of the engine."""
     if anatomy.delegated is None or anatomy.coverage is None:
-        return "the engine does not tell what XNNPACK took"
+        return NO_COVERAGE
     if not anatomy.delegated:
         return "XNNPACK took no operator: all of them run in the engine's plain kernels, which are several times slower"
     left = ", ".join(f"{count} {name}" for name, count in anatomy.left.items())

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from edge_melanoma.convert.run import Conversion
     from edge_melanoma.data.index import Index
 
-_FORMATS = ("float32", "float16", "dynamic", "int8", "int16x8")
 _CHANGE, _LIMIT = "tune.epochs=2", "max_flips=0.01"  # as --set and --gate want them
 
 
@@ -76,12 +75,13 @@ def convert(
     the worst layers in float, quantisation-aware training. The rung is chosen on the validation part and reported once
     on the test part. Below the gate: exit code 6, a report, and no bundle.
     """
+    from edge_melanoma.bundle.manifest import FORMATS
     from edge_melanoma.cli.console import print_json
     from edge_melanoma.cli.data.extra import data_extra
     from edge_melanoma.cli.progress import Steps
     from edge_melanoma.errors import EXIT_GATE_NOT_MET
 
-    formats = dict(zip(_FORMATS, (float32, float16, dynamic, int8, int16x8), strict=True))
+    formats: dict[str, bool] = dict(zip(FORMATS, (float32, float16, dynamic, int8, int16x8), strict=True))
     asked = _asked(_of_flags(formats, ptq=ptq, qat=qat, prune=prune, cluster=cluster), changes or [], limits or [])
     with data_extra():
         from edge_melanoma.convert import run as stage

@@ -13,8 +13,6 @@ from edge_melanoma.data.synth.colour import Array
 from edge_melanoma.data.synth.latents import Lesion
 from edge_melanoma.data.synth.streams import Stream, stream
 
-CLEAREST = 128  # pixels across; below it fine structures are drawn coarser, so that they do not alias
-
 
 @dataclass(frozen=True, kw_only=True)
 class View:

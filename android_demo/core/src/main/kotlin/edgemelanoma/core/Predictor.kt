@@ -139,7 +139,7 @@ class Predictor(private val bundle: Bundle, private val engine: Engine, private 
     }
 
     private companion object {
-        // As in edge_melanoma/bundle/verify.py: shares of the largest logit, or of 1.
+        // As in edge_melanoma/bundle/agreement.py: shares of the largest logit, or of 1.
         val SHARES = mapOf("float32" to 1e-4, "float16" to 1e-4, "int16x8" to 1e-3, "dynamic" to 1e-1)
     }
 }

@@ -19,7 +19,7 @@ import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
 
-private const val MOST_THREADS = 4 // as in Python: small networks gain nothing beyond
+private const val MOST_THREADS = 4 // small networks gain little beyond; Python tries how many help
 
 /** A bundle that has proved itself on this phone, with all that is needed to judge pictures by it. */
 class Ready(
