@@ -26,8 +26,9 @@ from edge_melanoma.metrics.estimate import number
 from edge_melanoma.parity import ParityReport
 from edge_melanoma.report import markdown_table
 from edge_melanoma.run_folder import Run, open_run
+from edge_melanoma.runtime.cost import quartiles_of_ratios, time_laps
 
-from .conversion_judging import TEST, Bench, decoded, relative_times, set_up
+from .conversion_judging import TEST, Bench, decoded, set_up
 from .conversion_ways import FIRST, FLOAT32, KINDS, OURS, LeftOutError, Made, by_bundle, by_command, by_hand
 from .host import write_result
 from .pi.build import DEFAULT_BOARDS, Workshop
@@ -36,6 +37,7 @@ from .pi.counting import count_inference, on_each_core
 from .pi.counting import set_up as set_up_counting
 
 ROUNDS, QUICK_ROUNDS = 2000, 100
+LAPS = 60  # more than a conversion takes for itself: here quartiles are told, too
 PACKAGES = ("tensorflow", "ai-edge-litert", "ai-edge-quantizer", "numpy")
 HEADERS = (
     "way",
@@ -277,7 +279,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     made, left_out = make_all(kinds, bench, index, arguments.index, network, **asked)
     reports = judge_all(bench, made, left_out, rounds=rounds)
     made = [each for each in made if each.kind in reports]
-    times = relative_times({each.kind: each.model for each in made}, bench.tensors[TEST][0], reference=FLOAT32)
+    laps = time_laps({each.kind: each.model for each in made}, bench.tensors[TEST][0], laps=LAPS)
+    times = quartiles_of_ratios(laps, reference=FLOAT32)
     counts = count_all(made) if arguments.count else {}
     found = [in_numbers(each, reports[each.kind], times[each.kind], counts.get(each.kind, {})) for each in made]
     if arguments.quick:

@@ -6,7 +6,6 @@ default one, whatever the conversion itself was asked to pass.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +30,6 @@ from edge_melanoma.runtime import Model
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 CALIBRATION, TEST = "calibration", "test"
-LAPS, WARM_UP = 60, 3
-LEAST_S = 0.01  # of one lap: shorter ones are lost in the clock and the scheduler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,36 +100,3 @@ def decoded(run: Run, index: Index, rows: pl.DataFrame) -> Pixels:
 
 def _fitted(run: Run, parts: Parts, predictions: pl.DataFrame, recipe: CalibrationRecipe) -> DecisionRule:
     return fit_rule(predictions, parts.table, run.task, recipe, class_shares_train=run.about["prior_train"])
-
-
-def relative_times(models: Mapping[str, bytes], picture: Pixels, *, reference: str) -> dict[str, tuple[float, ...]]:
-    """Quartiles of the time of one prediction on one thread, over that of the reference in the same lap."""
-    runners = {name: Model(content, threads=1, name=name) for name, content in models.items()}
-    batch = picture[None]
-    repeats = {name: _repeats(runner, batch) for name, runner in runners.items()}
-    laps: dict[str, list[float]] = {name: [] for name in models}
-    for _ in range(LAPS):
-        for name, runner in runners.items():
-            laps[name].append(_seconds(runner, batch, repeats[name]))
-    return quartiles_of_ratios(laps, reference=reference)
-
-
-def quartiles_of_ratios(laps: Mapping[str, list[float]], *, reference: str) -> dict[str, tuple[float, ...]]:
-    """Quartiles of each lap's ratio to the reference in that lap, so that a busy moment hits both."""
-    base = np.array(laps[reference])
-    return {
-        name: tuple(float(q) for q in np.quantile(np.array(times) / base, (0.25, 0.5, 0.75)))
-        for name, times in laps.items()
-    }
-
-
-def _repeats(runner: Model, batch: Pixels) -> int:
-    _seconds(runner, batch, WARM_UP)
-    return max(1, round(LEAST_S / max(_seconds(runner, batch, 1), 1e-6)))
-
-
-def _seconds(runner: Model, batch: Pixels, repeats: int) -> float:
-    started = time.perf_counter()
-    for _ in range(repeats):
-        runner.raw(batch)
-    return (time.perf_counter() - started) / repeats

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 import warnings
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from edge_melanoma.errors import ArtifactError, EdgeMelanomaError
 from edge_melanoma.fitting.weights_file import file_sha256
 from edge_melanoma.machine import installed
 from edge_melanoma.run_folder import Run
+from edge_melanoma.runtime.cost import compressed_bytes
 
 FIRST = 100  # pictures that a user would calibrate on
 FLOAT32, SHIPPED = "float32", "shipped"
@@ -165,11 +165,6 @@ def _answering(network: Any, turns: int) -> Any:
     picture = keras.Input(network.input_shape[1:], batch_size=1)
     several = tf.concat([tf.image.rot90(picture, k) for k in range(turns)], 0)
     return keras.Model(picture, tf.reduce_mean(network(several), 0, keepdims=True))
-
-
-def compressed_bytes(model: bytes) -> int:
-    """What a model takes in an archive or on the wire."""
-    return len(zlib.compress(model, 9))
 
 
 def _tflite_converter(network: Any, pictures: NDArray[np.uint8]) -> bytes:

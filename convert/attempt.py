@@ -9,9 +9,9 @@ from typing import Any
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.parity import GateRecipe, Output, ParityReport, judge
 from edge_melanoma.runtime import Model as Runner
+from edge_melanoma.runtime.cost import compressed_bytes
 
 from .material import CALIBRATION, CHOICE, Logits, Material
-from .saving import compressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Attempt:
     @property
     def compressed_bytes(self) -> int:
         """What the model takes in an archive or on the wire."""
-        return compressed(self.model)
+        return compressed_bytes(self.model)
 
     def to_json(self) -> dict[str, Any]:
         """The attempt in numbers."""

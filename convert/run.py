@@ -18,6 +18,7 @@ from edge_melanoma.output import check_vacant
 from edge_melanoma.parity import ParityReport, Section, write_parity
 from edge_melanoma.parity.page import KIND as PARITY
 from edge_melanoma.runtime import Model as Runner
+from edge_melanoma.runtime.cost import relative_times, time_laps
 
 from .advice import next_steps
 from .attempt import Attempt, compared
@@ -36,7 +37,6 @@ from .rungs import Workshop
 from .saving import Saving, saving
 from .sections import sections_of
 from .shrink import shrink
-from .speed import relative_latency
 from .stability import Stability, stability
 from .turns import turned
 
@@ -201,13 +201,13 @@ class _Conversion:
         models = {"float32": float_model} | {f"{n}: {a.rung}": a.model for n, a in enumerate(climbed.attempts, 1)}
         network, pictures = self.material.network, workshop.pictures
         if workshop.network is network:
-            return relative_latency(models, pictures[0], reference="float32"), None
+            return relative_times(time_laps(models, pictures[0]), reference="float32"), None
         plain = to_tflite(network, self.recipe.format, calibration=pictures)
         models[UNSHRUNK] = turned(plain, self.material.run.turns)
-        latency = relative_latency(models, pictures[0], reference="float32")
-        nearest = climbed.nearest
-        time = latency[f"{climbed.attempts.index(nearest) + 1}: {nearest.rung}"] / latency[UNSHRUNK]
-        return latency, saving(nearest.model, models[UNSHRUNK], relative_time=time)
+        laps, nearest = time_laps(models, pictures[0]), climbed.nearest
+        beside_it = relative_times(laps, reference=UNSHRUNK)
+        time = beside_it[f"{climbed.attempts.index(nearest) + 1}: {nearest.rung}"]
+        return relative_times(laps, reference="float32"), saving(nearest.model, models[UNSHRUNK], relative_time=time)
 
     def _judge(self, climbed: Climb, float_model: bytes) -> ParityReport:
         """The chosen model on the test part, once; where none was chosen the test part stays closed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edge_melanoma.runtime.cost import compressed_bytes
 from edge_melanoma.tflite.model import read_model
 from edge_melanoma.tflite.rules import kernels
 
@@ -59,15 +59,10 @@ def saving(model: bytes, before: bytes, *, relative_time: float) -> Saving:
         zeros_before=zeros(before),
         size_bytes=len(model),
         size_bytes_before=len(before),
-        compressed_bytes=compressed(model),
-        compressed_bytes_before=compressed(before),
+        compressed_bytes=compressed_bytes(model),
+        compressed_bytes_before=compressed_bytes(before),
         relative_time=relative_time,
     )
-
-
-def compressed(model: bytes) -> int:
-    """What a model takes in an archive or on the wire."""
-    return len(zlib.compress(model, 9))
 
 
 def zeros(model: bytes) -> float:

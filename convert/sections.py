@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from edge_melanoma.parity import Section
 from edge_melanoma.parity.gate import counted
 from edge_melanoma.report import Cell
+from edge_melanoma.runtime import engine
+from edge_melanoma.runtime.cost import LAPS
 
 from .capture import section as capture_section
 from .layer_error import LayerError, plot, table
-from .speed import where
 
 if TYPE_CHECKING:
     from .run import Conversion
@@ -67,7 +68,8 @@ def _ladder(result: Conversion) -> Section:
         paragraphs=[
             f"From the cheapest on, until the gate is passed on the validation part; float32 has "
             f"{result.float_bytes / 1e6:.2f} MB. Flips and sensitivity at the float model's thresholds. Times are "
-            f"ratios to float32 in one run ({where()}); absolute ones need `edge-melanoma bench` on the device.",
+            f"ratios to float32 in the same lap, medians of {LAPS} ({engine()}, one thread); absolute ones need "
+            "`edge-melanoma bench` on the device.",
             *(f"{_begun(remark)}." for remark in result.remarks),
             *(f"{note}." for note in notes),
             *([] if result.passed else [f"Next: {step}." for step in result.next_steps]),

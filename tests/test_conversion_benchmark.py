@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from edge_melanoma.benchmarks import conversion
-from edge_melanoma.benchmarks.conversion_judging import quartiles_of_ratios
 from edge_melanoma.benchmarks.conversion_ways import (
     KINDS,
     LAX,
@@ -20,10 +19,10 @@ from edge_melanoma.benchmarks.conversion_ways import (
     Made,
     by_command,
     by_hand,
-    compressed_bytes,
 )
 from edge_melanoma.convert.recipe import RUNGS
 from edge_melanoma.parity import GateRecipe
+from edge_melanoma.runtime.cost import compressed_bytes, quartiles_of_ratios, relative_times, time_laps
 
 needs_tensorflow = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="needs the train extra")
 
@@ -73,6 +72,19 @@ def test_a_busy_lap_changes_no_ratio():
     """In the second lap the machine was busy: both take three times as long."""
     laps = {"float32": [1.0, 3.0, 1.0], "int8": [0.5, 1.5, 0.5]}
     assert quartiles_of_ratios(laps, reference="float32") == {"float32": (1.0, 1.0, 1.0), "int8": (0.5, 0.5, 0.5)}
+
+
+def test_a_time_is_a_median_of_ratios_and_no_ratio_of_medians():
+    """It is busy for two laps of three, by chance for one model more than for the other."""
+    laps = {"float32": [1.0, 4.0, 4.0], "int8": [0.5, 1.9, 2.0]}
+    assert relative_times(laps, reference="float32") == {"float32": 1.0, "int8": 0.5}
+
+
+def test_every_model_is_timed_in_every_lap(tiny):
+    models = {kind: tiny.model_bytes(kind) for kind in ("float32", "int8")}
+    laps = time_laps(models, tiny.pictures(1, seed=3)[0][0], laps=2)
+    assert {name: len(seconds) for name, seconds in laps.items()} == {"float32": 2, "int8": 2}
+    assert all(second > 0 for seconds in laps.values() for second in seconds)
 
 
 def test_the_float_network_is_the_first_row_and_stands_beside_what_changed():
