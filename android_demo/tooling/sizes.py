@@ -93,6 +93,7 @@ def _page(
         f"- A store that delivers the native library of one processor (arm64-v8a) leaves out {others:,} bytes.",
         f"- Alignment of the loaded segments of the native libraries, as `readelf -lW` has it: {aligned}. Phones with "
         "pages of 16,384 bytes need that much, or Android's compatibility mode for such libraries (read, "
-        "not tried). 2.16.1 is the newest TensorFlow Lite on Maven Central that brings its libraries; LiteRT is on Google's Maven.",
+        "not tried). 2.16.1 is the newest TensorFlow Lite on Maven Central that brings its libraries; LiteRT is on "
+        "Google's Maven.",
     ]
     return "\n".join(lines) + "\n"

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edge_melanoma.bundle.strict import printable
 from edge_melanoma.capture import measure
 from edge_melanoma.errors import RecipeError
+from edge_melanoma.one_line import one_line
 from edge_melanoma.picture import decode, decode_as_stored, open_picture, turned_upright
 from edge_melanoma.runtime import Look, Prediction, Predictor
 
@@ -39,7 +39,7 @@ class Picture:
 
 def given_pictures(paths: Sequence[Path]) -> list[Picture]:
     """The user's own; PictureError (code 3) where one cannot be used."""
-    pictures = [_described(path, printable(path.name)) for path in paths]
+    pictures = [_described(path, one_line(path.name)) for path in paths]
     if len({picture.name for picture in pictures}) < len(pictures):
         raise RecipeError("two of the pictures have the same name; rename one, the report tells them apart by name")
     return pictures

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_melanoma.bundle.reading import read_whole
-from edge_melanoma.bundle.strict import printable
 from edge_melanoma.errors import ArtifactError, EdgeMelanomaError, MissingExtraError, RecipeError
+from edge_melanoma.one_line import one_line
 
 from .compare import Side
 from .end_to_end import given_pictures
@@ -115,7 +115,7 @@ def _check(hosts: Sequence[str]) -> None:
 def _side(path: Path, host: str, recipe: BenchRecipe) -> Side:
     """What is known of it here."""
     sha256 = hashlib.sha256(read_whole(path)).hexdigest()
-    return Side(name=printable(path.name), sha256=sha256, label=host, threads=recipe.threads)
+    return Side(name=one_line(path.name), sha256=sha256, label=host, threads=recipe.threads)
 
 
 def _tar(paths: Sequence[Path], pictures: Sequence[Path]) -> bytes:

@@ -11,10 +11,10 @@ from edge_melanoma.bundle import Bundle, open_bundle
 from edge_melanoma.bundle.archive import has_archive
 from edge_melanoma.bundle.manifest import LABELS
 from edge_melanoma.bundle.reading import MANIFEST, read_whole
-from edge_melanoma.bundle.strict import printable
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import Check, verify
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, RecipeError
+from edge_melanoma.one_line import one_line
 from edge_melanoma.runtime.first_meeting import meet
 from edge_melanoma.tflite.model import TfliteModel, read_model
 from edge_melanoma.trial import check_in_child
@@ -80,7 +80,7 @@ def _of_bundle(path: Path) -> Subject:
         raise ArtifactError(f"{path}: {proof.verdict}")
     facts = bundle.manifest.model
     artefact = Artefact(
-        name=printable(path.name),
+        name=one_line(path.name),
         sha256=bundle.sha256,
         size_bytes=bundle.size_bytes,
         model_bytes=len(bundle.model),
@@ -107,7 +107,7 @@ def _of_tflite(path: Path, data: bytes) -> Subject:
     given, returned = ends(graph)
     check_in_child(data, name=str(path))
     artefact = Artefact(
-        name=printable(path.name),
+        name=one_line(path.name),
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         model_bytes=len(data),

@@ -55,11 +55,6 @@ def parse(data: bytes, where: str) -> Any:
     return value
 
 
-def printable(text: str) -> str:
-    """A name from outside as a report may hold it: escaped where a terminal would obey it, or a line would end."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
-
-
 def texts(value: Any) -> Iterator[str]:
     """Every text in a JSON value, keys too."""
     if isinstance(value, str):

@@ -9,9 +9,7 @@ import numpy as np
 
 from edge_melanoma.machine import engine_works, installed
 
-SLOW = (
-    "tflite-runtime runs int8 models some fifty times slower than ai-edge-litert on x86-64, and slower on arm64 too"
-)
+SLOW = "tflite-runtime runs int8 models some fifty times slower than ai-edge-litert on x86-64, and slower on arm64 too"
 
 
 @dataclass(frozen=True, kw_only=True)

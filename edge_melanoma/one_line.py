@@ -1,7 +1,4 @@
-"""What a terminal or a reader must not be led astray by: names of files, and whatever else others wrote.
-
-Apart from `console`, because `predict` imports no rich: that would take as long as twenty predictions.
-"""
+"""What a terminal, a report or a reader must not be led astray by: names of files, and whatever else others wrote."""
 
 from __future__ import annotations
 
