@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     given = parser.parse_args()
     paths = sorted(given.pictures.glob("*.jpg"))
-    table = pl.read_csv(given.metadata)
+    table = pl.read_csv(given.metadata, glob=False)
     lesion = dict(zip(table["image_id"], table["lesion_id"], strict=True)).__getitem__
     studied = map_over_cores(partial(study, copied=False), paths)
     copied = map_over_cores(partial(study, copied=True), paths[::COPIED_EVERY])

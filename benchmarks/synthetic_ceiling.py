@@ -90,8 +90,8 @@ def train_and_test(delta: float, folder: Path, *, lesions: int) -> Found:
     return beside_latent(
         delta,
         drawn["ceiling"]["mel_auc"],
-        pl.read_parquet(folder / "run" / "evaluation-test" / "predictions.parquet"),
-        pl.read_csv(folder / "pictures" / "SYN_metadata.csv", columns=["image_id", "z"]),
+        pl.read_parquet(folder / "run" / "evaluation-test" / "predictions.parquet", glob=False),
+        pl.read_csv(folder / "pictures" / "SYN_metadata.csv", columns=["image_id", "z"], glob=False),
         classes=task_from_json(evaluation["task"], where="the evaluation").classes,
         seconds=time.perf_counter() - start,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,13 @@ def test_the_better_model_is_found_better_and_the_same_one_equal(comparison: Any
     same = again.differences["roc_auc"]
     assert (same.value, same.low, same.high) == (0, 0, 0)
     assert (again.delong.p, again.mcnemar.p) == (1, 1)
+
+
+def test_a_run_whose_name_is_a_pattern_is_read_and_none_that_it_matches(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "good", tmp_path / "run1")
+    shutil.copytree(runs / "better", tmp_path / "run[1]")
+    good, better = compare([tmp_path / "run1", tmp_path / "run[1]"], **QUICK).standings
+    assert good.metrics["roc_auc"].value < better.metrics["roc_auc"].value
 
 
 def test_decisions_that_are_all_the_same_leave_room_for_some_that_are_not(comparison: Any) -> None:

@@ -51,6 +51,13 @@ def test_an_index_moved_with_its_pictures_still_finds_them(tmp_path):
     assert picture.read() == b"jpeg"
 
 
+def test_a_folder_whose_name_is_a_pattern_is_read_and_none_that_it_matches(tmp_path):
+    write_index(make_index(tmp_path, y_mel=[1, 1]), tmp_path / "index1")
+    for name in ("index[1]", "index*", "index?"):
+        written = write_index(make_index(tmp_path, y_mel=[1, 0]), tmp_path / name)
+        assert written.table["y_mel"].to_list() == [0, 1]
+
+
 def test_a_moved_root_can_be_named(tmp_path):
     write_index(make_index(tmp_path), tmp_path / "index")
     moved = read_index(tmp_path / "index", roots={"made": tmp_path / "elsewhere"})

@@ -53,6 +53,13 @@ def test_the_table_may_lie_below_the_root_or_anywhere(mini, root, monkeypatch):
         source("csv").read(request)
 
 
+def test_a_folder_whose_name_is_a_pattern_is_read_and_none_that_it_matches(mini, root):
+    for name, label in (("data1", "NV"), ("data[1]", "MEL")):
+        mini.table(root / name / "labels.csv", "image_id,dx", [["1", label]])
+        mini.pictures(root / name, ["1.jpg"])
+    assert read(root / "data[1]").table["dx"].to_list() == ["MEL"]
+
+
 def test_labels_follow_the_vocabulary_that_is_asked_for(mini, root):
     mini.table(root / "labels.csv", "image_id,dx", [["1", "mel"], ["2", "MEL"]])
     assert read(root, vocabulary="ham10000").table["dx"].to_list() == ["MEL", None]

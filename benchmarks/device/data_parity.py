@@ -154,5 +154,5 @@ def _decided_there(predictions: Path, sha256: str) -> Mapping[str, str] | None:
     facts = json.loads(predictions.with_name("metrics.json").read_text(encoding="utf-8"))
     if facts.get("model", {}).get("sha256") != sha256:
         return None
-    table = pl.read_parquet(predictions, columns=["image_id", "decision"])
+    table = pl.read_parquet(predictions, columns=["image_id", "decision"], glob=False)
     return dict(zip(table["image_id"].to_list(), table["decision"].to_list(), strict=True))

@@ -145,7 +145,7 @@ def read_index(path: Path, *, roots: Mapping[str, Path] | None = None) -> Index:
     if not isinstance(note.get("roots"), dict) or "index_sha256" not in note:
         raise ArtifactError(f"{path / ORIGIN_FILE}: was changed after it was written (it lacks roots or hash); {anew}")
     try:
-        table = pl.read_parquet(path / TABLE_FILE)
+        table = pl.read_parquet(path / TABLE_FILE, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ArtifactError(f"{path / TABLE_FILE}: is broken ({_first_line(error)}); {anew}") from error
     missing = [name for name in COLUMNS if name not in table.columns]

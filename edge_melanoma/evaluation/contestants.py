@@ -100,7 +100,7 @@ def _read(folder: Path, split: str) -> Contestant:
     found = find_evaluation(folder, split)
     try:
         facts = json.loads((found / METRICS_FILE).read_text(encoding="utf-8"))
-        predictions = pl.read_parquet(found / PREDICTIONS_FILE).sort("image_id")
+        predictions = pl.read_parquet(found / PREDICTIONS_FILE, glob=False).sort("image_id")
         logits = [f"logit_{name}" for name in facts["task"]["classes"]]
         needed = predictions.select("image_id", "group", "answer", *logits)
         missing = [key for key in ("split", "rule", "synthetic", "model", "image") if key not in facts]

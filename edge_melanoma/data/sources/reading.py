@@ -143,7 +143,7 @@ def _columns(names: Sequence[str]) -> str:
 def _read_csv(file: Path, columns: list[str]) -> pl.DataFrame:
     try:
         # all columns, because a row with too many values goes unnoticed when only some are read
-        return pl.read_csv(file, infer_schema=False).select(columns)
+        return pl.read_csv(file, infer_schema=False, glob=False).select(columns)
     except (pl.exceptions.PolarsError, OSError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         hint = "save it as CSV in UTF-8" if "utf-8" in why else "download it again"
