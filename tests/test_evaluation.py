@@ -283,6 +283,18 @@ def test_what_training_has_seen_is_refused_and_allowed_only_aloud(
     assert "Every figure here is too good" in found.remarks[0].text
 
 
+@pytest.mark.parametrize("split", ["test", "oof"])
+def test_an_augmented_copy_of_a_judged_picture_in_training_is_a_leak(table: Any, predictions: Any, split: str) -> None:
+    judged = table.filter(pl.col("split") == "test").head(1)
+    other = (int(judged["fold"][0]) + 1) % 5
+    own = {"image_id": pl.lit("copy"), "split": pl.lit("train"), "fold": pl.lit(other)}
+    copy = judged.with_columns(parent_id="image_id", lesion_id=None, sha256=None, **own)
+    rule = rule_for(table, predictions)
+    leaking = pl.concat([table, copy], how="vertical_relaxed")
+    with pytest.raises(DataError, match=rf"1 pictures \({judged['image_id'][0]}\)"):
+        evaluate(predictions, leaking, MEL, rule, split=split, rounds=50)
+
+
 def test_a_lesion_in_two_folds_is_a_leak_out_of_fold(table: Any, predictions: Any) -> None:
     several = table.filter(pl.col("lesion_id").is_duplicated())["image_id"][0]
     torn = predictions.with_columns(

@@ -9,9 +9,12 @@ import polars as pl
 import pytest
 
 from edge_melanoma.data import split
+from edge_melanoma.data.audit.table import augmented_outside_train, leak_group
 from edge_melanoma.data.groups import find_groups
 from edge_melanoma.data.index import Index, conform, read_index, write_index
+from edge_melanoma.data.parts import with_fold
 from edge_melanoma.data.stratify import assign
+from edge_melanoma.data.torn import count_torn, leaking
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
 
 DATA = Path(os.environ.get("EDGE_MELANOMA_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -95,8 +98,60 @@ def test_equal_and_near_duplicate_pictures_tie_their_lesions_together():
     )
     groups = find_groups(table)
     assert groups.of_row.tolist() == [0, 0, 1, 0, 2, 1]
-    assert dict(groups.joined_by) == {"patient": 0, "lesion": 1, "equal bytes": 1, "near-duplicate": 1}
+    assert dict(groups.joined_by) == {
+        "patient": 0,
+        "lesion": 1,
+        "equal bytes": 1,
+        "near-duplicate": 1,
+        "augmented copy": 0,
+    }
     assert (groups.count, groups.largest) == (3, 3)
+
+
+def test_copies_of_a_copy_and_of_a_picture_that_is_not_there_belong_together():
+    parents = {"a": None, "b": "a", "c": "b", "d": "gone", "e": "gone", "f": None}
+    table = conform(pl.DataFrame({"image_id": list(parents), "parent_id": list(parents.values())}))
+    groups = find_groups(table)
+    assert groups.of_row.tolist() == [0, 0, 0, 1, 1, 2]
+    assert groups.joined_by["augmented copy"] == 3
+
+
+def with_copies(table, every=3):
+    """Some pictures augmented twice, with no other tie to the original."""
+    originals = table.gather_every(every)
+    named = [
+        originals.with_columns(image_id=pl.col("image_id") + mark, parent_id="image_id", lesion_id=None)
+        for mark in ("_flip", "_turn")
+    ]
+    return conform(pl.concat([table, *named], how="vertical_relaxed"))
+
+
+def test_augmented_copies_train_with_their_originals_or_are_in_no_part(tmp_path):
+    table = with_copies(make_table())
+    result = split.run(write(tmp_path, table), split.SplitRecipe(), tmp_path / "split")
+    written = read_index(tmp_path / "split").table
+    copies = written.filter(pl.col("parent_id").is_not_null())
+    beside = copies.join(written, left_on="parent_id", right_on="image_id", suffix="_original")
+    assert beside.height == copies.height == 800
+    in_train = beside["split_original"] == "train"
+    assert beside.filter(in_train)["split"].unique().to_list() == ["train"]
+    assert beside.filter(~in_train)["split"].unique().to_list() == [None]
+    assert (beside["fold"] == beside["fold_original"]).all()
+    assert f"{(~in_train).sum():,} augmented copies of pictures outside the training part" in " ".join(result.remarks)
+    assert augmented_outside_train(written).height == leak_group(written).height == 0
+    for fold in range(5):
+        table = with_fold(result.index, fold, seed=0).table
+        assert augmented_outside_train(table).height == 0
+        assert leaking(table) == {}
+
+
+def test_a_copy_in_another_part_than_its_original_leaks():
+    table = conform(
+        pl.DataFrame({"image_id": ["a", "b"], "parent_id": [None, "a"], "split": ["test", "train"], "fold": [0, 1]})
+    )
+    torn = count_torn(table, find_groups(table))
+    assert leaking(table) == {"pictures and their augmented copies": 1}
+    assert torn["image_id in two parts"] == torn["image_id in two folds"] == 1
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another(tmp_path):

@@ -1,8 +1,9 @@
 """Which pictures belong together: those of one patient, one lesion, or (nearly) the same picture.
 
 A split that tears a group apart tests a model on what it was trained on. Groups are the connected parts of a graph: two
-pictures are joined by a common patient, a common lesion, equal bytes, or perceptual hashes within the near-duplicate
-limit. So a duplicate filed under a second lesion id pulls the two lesions together.
+pictures are joined by a common patient, a common lesion, equal bytes, perceptual hashes within the near-duplicate
+limit, or because one was augmented from the other. So a duplicate filed under a second lesion id pulls the two lesions
+together.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def find_groups(table: pl.DataFrame) -> Groups:
         "lesion": _shared(table["lesion_id"]),
         "equal bytes": _shared(table["sha256"]),
         "near-duplicate": near_pairs(table["phash"].to_list(), limit=NEAR_LIMIT)[:, :2],
+        "augmented copy": _shared(table["image_id"], table["parent_id"]),
     }
     rows, before = table.height, table.height
     joined_by: dict[str, int] = {}
@@ -55,8 +57,15 @@ def find_groups(table: pl.DataFrame) -> Groups:
     return Groups(of_row=rank[inverse], count=before, joined_by=joined_by)
 
 
-def _shared(ids: pl.Series) -> NDArray[np.int64]:
-    """Pairs (row, first row with the same id), for rows whose id has come before."""
-    frame = pl.DataFrame({"id": ids}).with_row_index("row").filter(pl.col("id").is_not_null())
+def with_originals(table: pl.DataFrame) -> pl.DataFrame:
+    """The table, and each augmented copy once more under the id of its original: who compares ids compares both."""
+    copies = table.filter(pl.col("parent_id").is_not_null())
+    return pl.concat([table, copies.with_columns(image_id="parent_id")])
+
+
+def _shared(*columns: pl.Series) -> NDArray[np.int64]:
+    """Pairs (row, first row with the same id in any of the columns), for rows whose id has come before."""
+    frame = pl.concat([pl.DataFrame({"id": ids}).with_row_index("row") for ids in columns])
+    frame = frame.filter(pl.col("id").is_not_null())
     frame = frame.with_columns(pl.col("row").first().over("id").alias("first")).filter(pl.col("row") != pl.col("first"))
     return frame.select("row", "first").to_numpy().astype(np.int64)

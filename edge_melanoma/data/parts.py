@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from edge_melanoma.data.index import SPLITS, Index
-from edge_melanoma.data.split import leaking
 from edge_melanoma.data.stratify import assign
+from edge_melanoma.data.torn import leaking
 from edge_melanoma.errors import DataError
 from edge_melanoma.labels import Task
 
@@ -87,6 +87,7 @@ def with_fold(index: Index, fold: int, *, seed: int) -> Index:
         group.to_numpy().astype(np.int64) - 1, melanoma, np.array([0.5, 0.5]), rng=np.random.default_rng([seed, 4])
     )
     part[beside] = np.where(halves == 0, "val", "calibration")
+    part[table["parent_id"].is_not_null().to_numpy() & (part != "train")] = None  # augmented copies only train
     return index.with_table(table.with_columns(pl.Series("split", part, dtype=pl.String)))
 
 

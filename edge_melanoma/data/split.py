@@ -21,6 +21,7 @@ from edge_melanoma.calibration import FEWEST_POSITIVES
 from edge_melanoma.data.groups import Groups, find_groups
 from edge_melanoma.data.index import SPLITS, Index, write_index
 from edge_melanoma.data.stratify import assign
+from edge_melanoma.data.torn import count_torn
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError
 from edge_melanoma.output import check_vacant
 
@@ -129,6 +130,7 @@ def run(
     strata = _strata(table)
     rng = np.random.default_rng(recipe.seed)
     part = _parts(table, groups, strata, recipe, rng=rng)
+    part[table["parent_id"].is_not_null().to_numpy() & (part != SPLITS.index("train"))] = -1
     names = [SPLITS[number] if number >= 0 else None for number in part]
     columns = [pl.Series("split", names, dtype=pl.String)]
     if recipe.folds:
@@ -236,30 +238,6 @@ def _leak(table: pl.DataFrame, groups: Groups, part: NDArray[Any]) -> Leak:
     )
 
 
-def count_torn(table: pl.DataFrame, groups: Groups) -> dict[str, int]:
-    """Patients, lesions, equal pictures and groups with members in two parts or folds, counted from the table alone."""
-    table = table.with_columns(pl.Series("group", groups.of_row))
-    torn = {}
-    for column in (*_IDENTITIES, "group"):
-        torn[f"{column} in two parts"] = _in_several(table, column, "split")
-        torn[f"{column} in two folds"] = _in_several(table, column, "fold")
-    return torn
-
-
-def leaking(table: pl.DataFrame) -> dict[str, int]:
-    """What a table's own parts have in common: kind of tie -> how many; empty where nothing leaks."""
-    torn = {name: _in_several(table, column, "split") for column, name in _IDENTITIES.items()}
-    return {name: n for name, n in torn.items() if n}
-
-
-_IDENTITIES = {"patient_id": "patients", "lesion_id": "lesions", "sha256": "equal pictures"}
-
-
-def _in_several(table: pl.DataFrame, column: str, part: str) -> int:
-    known = table.filter(pl.col(column).is_not_null() & pl.col(part).is_not_null())
-    return int((known.group_by(column).agg(pl.col(part).n_unique())[part] > 1).sum())
-
-
 def _counts(table: pl.DataFrame, column: str, parts: list[Any]) -> pl.DataFrame:
     kept = pl.DataFrame({column: pl.Series(parts, dtype=table.schema[column])})
     counted = table.group_by(column).agg(
@@ -277,8 +255,12 @@ def _remarks(groups: Groups, table: pl.DataFrame, recipe: SplitRecipe, part: NDA
         remarks.append(
             "no patient and no lesion ids: only equal and near-duplicate pictures are known to belong together"
         )
+    copy = table["parent_id"].is_not_null().to_numpy()
+    apart = int((copy & (part < 0)).sum())
+    if apart:
+        remarks.append(f"{apart:,} augmented copies of pictures outside the training part are in no part")
     if recipe.held_out_centres:
-        beside = int((part < 0).sum())
+        beside = int((~copy & (part < 0)).sum())
         told = f"; {beside:,} pictures of the same lesions from other centres are in no part" if beside else ""
         remarks.append(f"the test part is all of {', '.join(recipe.held_out_centres)}{told}")
     smallest = min((f for f in recipe.fractions.values() if f > 0), default=1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from edge_melanoma.bundle.manifest import Manifest
+from edge_melanoma.data.groups import with_originals
 from edge_melanoma.errors import DataError
 from edge_melanoma.evaluation.rows import OUT_OF_FOLD, Rows, told
 
@@ -18,7 +19,7 @@ KEYS = {"image_id": "pictures", "patient_id": "patients", "lesion_id": "lesions"
 def check_leaks(rows: Rows, table: pl.DataFrame, fitted_on: pl.DataFrame, *, allow_leaks: bool) -> tuple[str, ...]:
     """Refuse what training has seen, unless told to go on; the remarks say what else is shared."""
     if rows.split == OUT_OF_FOLD:
-        shared = _between_folds(rows.table)
+        shared = _between_folds(rows.table, table)
         where = "in more than one fold, so a fold's model learned from them"
     elif rows.split == "train":
         return ("these rows are those that the model learned from: they say nothing about new pictures",)
@@ -60,7 +61,7 @@ def known_to(manifest: Manifest, rows: pl.DataFrame) -> str | None:
 
 
 def _shared(rows: pl.DataFrame, others: pl.DataFrame) -> list[str]:
-    found = []
+    found, rows, others = [], with_originals(rows), with_originals(others)
     for column, name in KEYS.items():
         ids = rows[column].drop_nulls().unique()
         both = ids.filter(ids.is_in(others[column].drop_nulls().unique().to_list()))
@@ -69,8 +70,11 @@ def _shared(rows: pl.DataFrame, others: pl.DataFrame) -> list[str]:
     return found
 
 
-def _between_folds(rows: pl.DataFrame) -> list[str]:
-    found = []
+def _between_folds(rows: pl.DataFrame, table: pl.DataFrame) -> list[str]:
+    """What lies in several folds; copies, which are not among the rows, lie where the index has them."""
+    found, columns = [], [*KEYS, "parent_id", "fold"]
+    copies = table.filter(pl.col("parent_id").is_not_null() & pl.col("fold").is_not_null())
+    rows = with_originals(pl.concat([rows.select(columns), copies.select(columns)], how="vertical_relaxed"))
     for column, name in KEYS.items():
         folds = rows.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("fold").n_unique())
         torn = folds.filter(pl.col("fold") > 1)[column]

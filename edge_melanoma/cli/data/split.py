@@ -33,7 +33,7 @@ def split(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Split by whatever ties pictures (patient, lesion, equal bytes, near-duplicate), alike in diagnosis and centre."""
+    """Split by whatever ties pictures (patient, lesion, bytes, near-duplicate, copy), alike in diagnosis and centre."""
     from edge_melanoma.cli.console import print_json, say
     from edge_melanoma.cli.data.extra import data_extra
 
