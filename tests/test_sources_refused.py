@@ -32,6 +32,11 @@ def refused(name, root, message, **options):
     return str(caught.value)
 
 
+def shortened_in_the_middle(text):
+    lines = text.splitlines(keepends=True)
+    return b"".join([*lines[:2], lines[2].rpartition(b",")[0] + b"\n", *lines[2:]])
+
+
 @pytest.mark.parametrize("name", [*TABLED, *WITHOUT_TABLE])
 def test_a_root_that_is_not_there_is_a_file_or_is_empty(name, tmp_path):
     refused(name, tmp_path / "nowhere", "nowhere: does not exist; give the folder")
@@ -71,6 +76,7 @@ def test_wrong_columns_are_named_with_those_that_were_found(name, mini, tmp_path
         (lambda text: b"\xff\xfe" + text, "is not UTF-8 text"),
         (lambda text: text.rstrip() + b"\n\xff" + b"," * text.partition(b"\n")[0].count(b",") + b"\n", "UTF-8"),
         (lambda text: text.rstrip().rpartition(b",")[0], "its last row breaks off"),
+        (shortened_in_the_middle, r", row 3: has \d+ of the header's \d+ values \('.*'\); write commas"),
         (lambda text: text + b"," * 100, "cannot be read as a table"),
         (lambda text: b"<!doctype html>\n<html>\n", "lacks the columns"),
     ],
@@ -89,6 +95,16 @@ def test_a_byte_order_mark_and_blank_lines_do_no_harm(name, mini, tmp_path):
     before = read(name, root).table
     (root / table).write_bytes(b"\xef\xbb\xbf" + (root / table).read_bytes() + b"\r\n\r\n")
     assert read(name, root).table.equals(before)
+
+
+def test_commas_and_line_ends_within_quotes_do_not_count(mini, tmp_path):
+    mini.pictures(tmp_path, ["1.jpg", "2.jpg", "3.jpg"])
+    table = tmp_path / "labels.csv"
+    whole = 'image_id,dx,note,lesion_id\n1,MEL,"red, \n""blue""",\n\n2,NV,,\n'
+    table.write_text(whole + "3,NV,plain,\n")
+    assert read("csv", tmp_path, table=table).table.height == 3
+    table.write_text(whole + '3,"N,V",plain\n4,NV,,\n')
+    refused("csv", tmp_path, r"labels.csv, row 5: has 3 of the header's 4 values", table=table)
 
 
 @pytest.mark.parametrize("name", TABLED)

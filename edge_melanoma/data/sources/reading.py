@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -110,7 +111,6 @@ def read_rows(file: Path, required: Sequence[str], source: Source, *, others: Se
     frame = frame.filter(~pl.all_horizontal(pl.col(wanted).is_null()))  # blank lines
     if not frame.height:
         raise DataError(f"{file}: has a header and no rows; download it again")
-    _require_whole(file, len(header))
     return Rows(file=file, frame=frame)
 
 
@@ -143,20 +143,30 @@ def _columns(names: Sequence[str]) -> str:
 def _read_csv(file: Path, columns: list[str]) -> pl.DataFrame:
     try:
         # all columns, because a row with too many values goes unnoticed when only some are read
-        return pl.read_csv(file, infer_schema=False, glob=False).select(columns)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        table = pl.read_csv(file, infer_schema=False, glob=False)
+        if table[table.columns[-1]].null_count():  # else no row is short, and 400,000 rows need not be read again
+            _require_whole(file, table.width)
+        return table.select(columns)
+    except (pl.exceptions.PolarsError, OSError, csv.Error) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         hint = "save it as CSV in UTF-8" if "utf-8" in why else "download it again"
         raise DataError(f"{file}: cannot be read as a table ({why}); {hint}") from error
 
 
 def _require_whole(file: Path, width: int) -> None:
-    """Refuse a download that broke off: its last row has too few values (the reader would take them as empty)."""
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - _HEADER_BYTES))
-        last = stream.read().rstrip(b"\r\n").rpartition(b"\n")[2].decode("utf-8", errors="replace")
-    if last.count('"') % 2 == 0 and len(next(csv.reader([last]), [])) < width:
-        raise DataError(f"{file}: its last row breaks off ({last[:40]!r}); download it again")
+    """Refuse rows with too few values (the reader takes them as empty): the last is where a download broke off."""
+    with file.open(encoding="utf-8-sig", errors="replace", newline="\n") as stream:
+        for row, line in enumerate(stream, start=1):
+            # counting commas is five times as fast, but within quotes they and line ends are part of a value
+            values = len(next(csv.reader(chain([line], stream)))) if '"' in line else line.count(",") + 1
+            if values < width and line.strip("\r\n"):
+                begins = line.rstrip("\r\n")[:40]
+                if not any(map(str.strip, stream)):
+                    raise DataError(f"{file}: its last row breaks off ({begins!r}); download it again")
+                raise DataError(
+                    f"{file}, row {row}: has {values} of the header's {width} values ({begins!r}); write commas for "
+                    "those that are empty, or download it again"
+                )
 
 
 def index_table(
