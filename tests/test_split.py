@@ -145,6 +145,17 @@ def test_augmented_copies_train_with_their_originals_or_are_in_no_part(tmp_path)
         assert leaking(table) == {}
 
 
+def test_equal_pictures_of_two_lesions_are_never_torn_between_validation_and_calibration(tmp_path):
+    sha256 = [f"{row // 2:064x}" for row in range(1200)]  # in pairs, most of them of two lesions
+    table = make_table(sha256=sha256, lesion_id=[f"L{row}" for row in range(1200)])
+    index = split.run(write(tmp_path, table), split.SplitRecipe(), tmp_path / "split").index
+    for fold in range(5):
+        table = with_fold(index, fold, seed=0).table
+        assert leaking(table) == {}
+        val, calibration = ((table["split"] == part).sum() for part in ("val", "calibration"))
+        assert val == pytest.approx(calibration, abs=30)
+
+
 def test_a_copy_in_another_part_than_its_original_leaks():
     table = conform(
         pl.DataFrame({"image_id": ["a", "b"], "parent_id": [None, "a"], "split": ["test", "train"], "fold": [0, 1]})

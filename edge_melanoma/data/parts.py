@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from edge_melanoma.data.groups import find_groups
 from edge_melanoma.data.index import SPLITS, Index
+from edge_melanoma.data.no_pixel import group_of
 from edge_melanoma.data.stratify import assign
 from edge_melanoma.data.torn import leaking
 from edge_melanoma.errors import DataError
@@ -81,11 +83,14 @@ def with_fold(index: Index, fold: int, *, seed: int) -> Index:
     part = np.full(table.height, "train", dtype=object)
     part[of_row == fold] = "test"
     beside = np.flatnonzero(of_row == (fold + 1) % count)
-    group = table[beside].select(pl.coalesce("patient_id", "lesion_id", "image_id").rank("dense"))["patient_id"]
+    group = group_of(table[beside]).rank("dense")
     melanoma = table[beside]["y_mel"].fill_null(0).to_numpy().astype(np.int64)
     halves = assign(
         group.to_numpy().astype(np.int64) - 1, melanoma, np.array([0.5, 0.5]), rng=np.random.default_rng([seed, 4])
     )
+    # dealt by ids, as folds were trained before; what else ties pictures brings them to the half of the first of them
+    _, first, tied = np.unique(find_groups(table[beside]).of_row, return_index=True, return_inverse=True)
+    halves = halves[first][tied]
     part[beside] = np.where(halves == 0, "val", "calibration")
     part[table["parent_id"].is_not_null().to_numpy() & (part != "train")] = None  # augmented copies only train
     return index.with_table(table.with_columns(pl.Series("split", part, dtype=pl.String)))
