@@ -175,6 +175,13 @@ def lesion_in_two_parts(made):
     return {"leak-group": [["P003", "P120"]]}
 
 
+def lesions_counted_anew_for_each_patient(made):
+    for number in (3, 5, 120):
+        made.rows[number]["lesion_id"] = "1"
+    made.rows[5]["patient_id"] = "Q3"
+    return {"lesion-of-several-patients": [["P003", "P005", "P120"]]}
+
+
 def unknown_label(made):
     made.rows[3]["dx_raw"] = "melanoma?"
     made.about["published_counts"]["made"].update({"mel": 63, "melanoma?": 1})
@@ -292,7 +299,14 @@ def two_licences(made):
 
 DEFECTS = (
     *(cut, not_a_picture, no_file, orphan, id_twice, two_labels, same_bytes, same_bytes_in_two_parts),
-    *(patient_in_two_parts, lesion_in_two_parts, unknown_label, lost_rows, child_in_test),
+    *(
+        patient_in_two_parts,
+        lesion_in_two_parts,
+        lesions_counted_anew_for_each_patient,
+        unknown_label,
+        lost_rows,
+        child_in_test,
+    ),
     *(near, near_in_two_parts, chain_of_near_ones, transparent, opaque_alpha, cmyk, sixteen_bit),
     *(turned, placed, signed, large, long, few_melanomas, telling_centre, telling_confirmation, telling_age),
     two_licences,

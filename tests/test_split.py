@@ -190,6 +190,14 @@ def test_a_part_with_share_zero_stays_empty(tmp_path):
     assert read_index(tmp_path / "split").table["fold"].null_count() == 1200
 
 
+def test_a_part_that_would_stay_empty_is_refused(tmp_path):
+    anew = [str(row % 3) for row in range(1200)]  # three lesions a patient, counted from 0 for each
+    table = make_table(patient_id=[f"P{row // 3}" for row in range(1200)], lesion_id=anew)
+    with pytest.raises(DataError, match=r"index: nothing is left for val, calibration, test.* 1,200 of 1,200"):
+        split.run(write(tmp_path, table), split.SplitRecipe(), tmp_path / "split")
+    assert not (tmp_path / "split").exists()
+
+
 def test_a_held_out_centre_is_the_test_part_and_its_lesions_are_nowhere_else(tmp_path):
     centres = np.array(["near", "far", "middle"])[np.random.default_rng(3).integers(0, 3, 1200)]  # lesions cross them
     table = make_table(centre=centres)

@@ -65,6 +65,7 @@ def test_every_check_of_the_audit_has_something_to_find(spoiled):
         *("unreadable", "missing", "orphan", "duplicate-id", "conflicting-label", "leak-group", "leak-hash"),
         *("unknown-label", "fingerprint", "augmented-outside-train", "exact-duplicate", "near-duplicate"),
         *("near-duplicate-across-splits", "alpha-channel", "cmyk", "sixteen-bit", "exif-rotation", "exif-gps"),
+        "lesion-of-several-patients",
         *("exif-present", "size-outlier", "few-positives", "source-label", "metadata-leak", "licence-mix"),
     }
     assert max(spoiled.planted.values()) == 1
@@ -138,6 +139,15 @@ def test_torn_groups_and_augmented_pictures_are_where_they_are_listed(spoiled):
     for child in children:
         parent = by_id[child["parent_id"]]
         assert (parent["lesion_id"], parent["split"]) == (child["lesion_id"], child["split"])
+
+
+def test_a_lesion_of_several_patients_is_where_it_is_listed(spoiled):
+    shared = {
+        frozenset(row["image_id"] for row in group)
+        for group in spoiled.same("lesion_id")
+        if len({row["patient_id"] for row in group}) > 1
+    }
+    assert shared == spoiled.listed("lesion-of-several-patients")
 
 
 def test_odd_formats_are_where_they_are_listed(spoiled):

@@ -131,6 +131,7 @@ def run(
     rng = np.random.default_rng(recipe.seed)
     part = _parts(table, groups, strata, recipe, rng=rng)
     part[table["parent_id"].is_not_null().to_numpy() & (part != SPLITS.index("train"))] = -1
+    _refuse_empty(part, groups, recipe, where=str(index.folder))
     names = [SPLITS[number] if number >= 0 else None for number in part]
     columns = [pl.Series("split", names, dtype=pl.String)]
     if recipe.folds:
@@ -181,6 +182,17 @@ def _parts(
     part = np.where(held_out, SPLITS.index("test"), -1)
     part[~touched] = assign(of_rest, of_stratum, shares / shares.sum(), rng=rng)
     return part
+
+
+def _refuse_empty(part: NDArray[np.int64], groups: Groups, recipe: SplitRecipe, *, where: str) -> None:
+    """Refuse a split in which a part that was to get something got nothing."""
+    empty = [name for number, name in enumerate(SPLITS) if recipe.fractions[name] > 0 and not (part == number).any()]
+    if empty:
+        raise DataError(
+            f"{where}: nothing is left for {', '.join(empty)}, because the largest of {groups.count:,} groups has "
+            f"{groups.largest:,} of {len(part):,} pictures; see whether their patient and lesion ids are right, use "
+            "more data, or give these parts a share of 0"
+        )
 
 
 def require_clean_audit(index: Index, audit: Path | None) -> None:

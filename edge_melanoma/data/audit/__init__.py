@@ -101,6 +101,7 @@ def _of_rows(rows: pl.DataFrame, index: Index) -> dict[str, pl.DataFrame]:
     return {
         "duplicate-id": table.duplicate_id(rows),
         "conflicting-label": table.conflicting_label(rows),
+        "lesion-of-several-patients": table.lesion_of_several_patients(rows),
         "leak-group": table.leak_group(rows),
         "leak-hash": table.leak_hash(rows),
         "unknown-label": table.unknown_label(rows),

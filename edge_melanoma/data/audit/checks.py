@@ -54,6 +54,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "The same bytes have different diagnoses: at least one is wrong, and no model can learn both.",
             "Find out which is right; leave out all copies if nobody knows.",
         ),
+        "lesion-of-several-patients": _kind(
+            "fail",
+            "One lesion_id belongs to several patients: it counts anew for each of them, or a row is wrong. Different "
+            "lesions are measured as one, and a split ties their patients together.",
+            "Make the ids unique, for example `patient_lesion`, and ingest again.",
+        ),
         "leak-group": _kind(
             "fail",
             "Pictures of one patient, or of one lesion, lie in several parts: the test knows what was trained on.",

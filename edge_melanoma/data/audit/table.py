@@ -56,6 +56,15 @@ def _repeated(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     return rows.filter(pl.col(column).is_not_null() & (pl.len().over(column) > 1))
 
 
+def lesion_of_several_patients(rows: pl.DataFrame) -> pl.DataFrame:
+    """One lesion, several patients."""
+    shared = rows.filter(pl.col("lesion_id").is_not_null() & pl.col("patient_id").is_not_null()).filter(
+        pl.col("patient_id").n_unique().over("lesion_id") > 1
+    )
+    patients = pl.col("patient_id").n_unique()
+    return one_per(shared, "lesion_id", pl.format("lesion {} of {} patients", pl.col("lesion_id").first(), patients))
+
+
 def leak_group(rows: pl.DataFrame) -> pl.DataFrame:
     """Patients in several parts, and lesions in several parts of patients who are not among them."""
     split = rows.filter(pl.col("split").is_not_null())

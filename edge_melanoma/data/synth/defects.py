@@ -88,6 +88,7 @@ def plant_defects(
     _plant_copies(spoiled, victims)
     _plant_leaks(spoiled, victims)
     _plant_formats(spoiled, victims)
+    _plant_a_shared_lesion(spoiled, victims)
     return spoiled.rows, _claim_wrong_counts(spoiled), tuple(spoiled.planted)
 
 
@@ -235,6 +236,13 @@ def _plant_formats(spoiled: _Set, victims: Iterator[Row]) -> None:
     victim = next(victims)
     spoil.enlarged(spoiled.path(victim), times=3)
     spoiled.found_by("size-outlier", victim, detail="three times as wide and high as all others")
+
+
+def _plant_a_shared_lesion(spoiled: _Set, victims: Iterator[Row]) -> None:
+    one = next(victims)
+    other = next(row for row in victims if row["split"] == one["split"])  # else it would be torn, too
+    other["lesion_id"] = one["lesion_id"]
+    spoiled.found_by("lesion-of-several-patients", one, other, detail="two patients with one lesion id")
 
 
 def _claim_wrong_counts(spoiled: _Set) -> dict[str, int]:
