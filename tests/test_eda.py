@@ -205,6 +205,15 @@ def test_the_folder_holds_a_page_all_numbers_and_the_statistics(index: Index, tm
     assert any("melanoma AUC" in line for line in result.summary())
 
 
+def test_a_tiny_extreme_centre_does_not_hide_that_two_others_differ(index: Index, tmp_path: Path) -> None:
+    melanoma = index.table.filter(pl.col("y_mel") == 1)["image_id"][0]
+    alone = pl.when(pl.col("image_id") == melanoma).then(pl.lit("elsewhere")).otherwise("centre")
+    eda.run(_changed(index, centre=alone), tmp_path / "eda", workers=1)
+    page = (tmp_path / "eda" / "index.html").read_text(encoding="utf-8")
+    assert "a model can learn the centre" in page
+    assert "the centre says little" not in page
+
+
 def test_counts_equal_a_count_by_hand(index: Index) -> None:
     found = count(index.table)
     rows = index.table.to_dicts()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import combinations
 
 import polars as pl
 from PIL import Image
@@ -146,17 +147,26 @@ def _add_centres(page: Page, result: EdaResult) -> None:
 
 
 def _per_cent(counted: Count) -> str:
-    return f"{100 * counted.melanomas / counted.pictures:.1f} %"
+    return f"{100 * _melanoma_share(counted):.1f} %"
 
 
 def _furthest_apart(places: Mapping[str, Count]) -> tuple[tuple[str, Count], tuple[str, Count]] | None:
-    """The centres with the least and the most melanoma, if that is a factor of two and no chance (z > 4)."""
-    known = sorted(places.items(), key=lambda item: item[1].melanomas / item[1].pictures)
-    (low, few), (high, many) = known[0], known[-1]
-    p, q = few.melanomas / few.pictures, many.melanomas / many.pictures
+    """Of the centres that differ, the two that differ most; of all pairs, as the extremes may be too small to tell."""
+    known = sorted(places.items(), key=lambda item: _melanoma_share(item[1]))
+    apart = [(low, high) for low, high in combinations(known, 2) if _differ(low[1], high[1])]
+    return max(apart, key=lambda pair: _melanoma_share(pair[1][1]) - _melanoma_share(pair[0][1]), default=None)
+
+
+def _differ(few: Count, many: Count) -> bool:
+    """Are the shares of melanoma a factor of two apart, and by no chance (z > 4)?"""
+    p, q = _melanoma_share(few), _melanoma_share(many)
     mean = (few.melanomas + many.melanomas) / (few.pictures + many.pictures)
     error = (mean * (1 - mean) * (1 / few.pictures + 1 / many.pictures)) ** 0.5
-    return ((low, few), (high, many)) if q >= 2 * p and q - p > 4 * error else None
+    return q >= 2 * p and q - p > 4 * error
+
+
+def _melanoma_share(counted: Count) -> float:
+    return counted.melanomas / counted.pictures
 
 
 def _add_metadata(page: Page, result: EdaResult) -> None:
