@@ -88,6 +88,19 @@ def test_a_mistake_is_one_line_with_its_code_and_leaves_nothing(made, argv, code
     assert sorted(path.name for path in made.iterdir()) == before
 
 
+def test_what_a_user_wrote_is_printed_as_it_is_written(made, tmp_path):
+    picture = next((made / "pictures" / "SYN_images").iterdir())
+    (tmp_path / "set" / "MEL").mkdir(parents=True)
+    (tmp_path / "set" / "MEL" / "[red].jpg").write_bytes(picture.read_bytes())
+    licence = ("--license", r"own \[/x]")
+    done = edge_melanoma("data", "ingest", "folder", "set", "--out", "[b]", *licence, cwd=tmp_path)
+    assert done.stdout.startswith("[b]: 1 pictures")
+    assert r"licence: own \[/x]" in done.stdout
+    shown = edge_melanoma("data", "show", "[b]", "MEL/[red]", cwd=tmp_path).stdout
+    assert r"own \[/x]" in shown
+    assert "MEL/[red].jpg" in shown
+
+
 def test_an_unknown_option_is_a_wrong_request(made):
     assert "No such option" in edge_melanoma("data", "synth", "--colour", cwd=made, code=2).stderr
 

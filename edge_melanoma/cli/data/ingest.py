@@ -104,13 +104,12 @@ def _print(facts: dict[str, Any], out: Path) -> None:
     from edge_melanoma.cli.console import out as console
 
     counts = ", ".join(f"{dx or 'unknown label'} {n:,}" for dx, n in facts["diagnoses"].items())
-    console.print(
-        f"{out}: {facts['pictures']:,} pictures, {facts['lesions']:,} lesions, {facts['patients']:,} patients"
-    )
-    console.print(f"  {counts}")
+    numbers = ", ".join(f"{facts[key]:,} {key}" for key in ("pictures", "lesions", "patients"))
+    console.print(f"{out}: {numbers}", markup=False)
+    console.print(f"  {counts}", markup=False)
     for key, text in (("without_picture", "rows have no picture"), ("undecodable", "pictures cannot be decoded")):
         if facts[key]:
             console.print(f"  {facts[key]:,} {text}")
     for remark in facts["remarks"]:
         console.print(f"  {remark}", markup=False)
-    console.print(f"  licence: {', '.join(facts['licenses'])}")
+    console.print(f"  licence: {', '.join(facts['licenses'])}", markup=False)

@@ -33,6 +33,7 @@ def show(
 
 def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from edge_melanoma.cli.console import out as console
 
@@ -44,5 +45,5 @@ def _print(facts: dict[str, Any]) -> None:
             value = ", ".join(str(item) for item in value)
         elif isinstance(value, int) and not isinstance(value, bool):
             value = f"{value:,}"
-        table.add_row(f"[bold]{key}[/]", "–" if value in (None, "") else str(value).replace("[", "\\["))
+        table.add_row(Text(key, "bold"), Text("–" if value in (None, "") else str(value)))
     console.print(table)
