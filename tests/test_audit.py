@@ -175,6 +175,12 @@ def lesion_in_two_parts(made):
     return {"leak-group": [["P003", "P120"]]}
 
 
+def copy_in_train_of_a_test_picture(made):
+    made.split()
+    name = made.add(encoded(picture(120).rotate(90)), like=3, parent_id="P120")
+    return {"leak-group": [["P120", name]]}
+
+
 def lesions_counted_anew_for_each_patient(made):
     for number in (3, 5, 120):
         made.rows[number]["lesion_id"] = "1"
@@ -299,17 +305,10 @@ def two_licences(made):
 
 DEFECTS = (
     *(cut, not_a_picture, no_file, orphan, id_twice, two_labels, same_bytes, same_bytes_in_two_parts),
-    *(
-        patient_in_two_parts,
-        lesion_in_two_parts,
-        lesions_counted_anew_for_each_patient,
-        unknown_label,
-        lost_rows,
-        child_in_test,
-    ),
+    *(patient_in_two_parts, lesion_in_two_parts, unknown_label, lost_rows, child_in_test),
     *(near, near_in_two_parts, chain_of_near_ones, transparent, opaque_alpha, cmyk, sixteen_bit),
     *(turned, placed, signed, large, long, few_melanomas, telling_centre, telling_confirmation, telling_age),
-    two_licences,
+    *(two_licences, copy_in_train_of_a_test_picture, lesions_counted_anew_for_each_patient),
 )
 
 

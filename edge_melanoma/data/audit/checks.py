@@ -62,7 +62,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "leak-group": _kind(
             "fail",
-            "Pictures of one patient, or of one lesion, lie in several parts: the test knows what was trained on.",
+            "Pictures of one patient, of one lesion, or copies of one picture lie in several parts: the test knows "
+            "what was trained on.",
             "Split again with `edge-melanoma data split`, which keeps groups whole.",
         ),
         "leak-hash": _kind(

@@ -66,17 +66,18 @@ def lesion_of_several_patients(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def leak_group(rows: pl.DataFrame) -> pl.DataFrame:
-    """Patients in several parts, and lesions in several parts of patients who are not among them."""
-    split = rows.filter(pl.col("split").is_not_null())
-    patients = _torn(split, "patient_id")
-    rest = split.join(patients.select("patient_id").unique(), on="patient_id", how="anti")
-    lesions = _torn(rest, "lesion_id")
-    told = [
-        one_per(torn, column, pl.format("{} {} in {}", pl.lit(word), pl.col(column).first(), _parts()))
-        for torn, column, word in ((patients, "patient_id", "patient"), (lesions, "lesion_id", "lesion"))
-    ]
-    shifted = told[1].with_columns(pl.col("finding") + told[0]["finding"].n_unique())
-    return pl.concat([told[0], shifted.cast({"finding": pl.UInt32})])
+    """Patients in several parts; of the others lesions; of the others pictures that lie apart from their copies."""
+    rest = rows.filter(pl.col("split").is_not_null()).with_columns(original=pl.coalesce("parent_id", "image_id"))
+    has_copies = pl.col("parent_id").is_not_null().any().over("original")
+    rest = rest.with_columns(original=pl.when(has_copies).then("original"))
+    found, count = [], 0
+    for column, word in (("patient_id", "patient"), ("lesion_id", "lesion"), ("original", "copies of")):
+        torn = _torn(rest, column)
+        told = one_per(torn, column, pl.format("{} {} in {}", pl.lit(word), pl.col(column).first(), _parts()))
+        found.append(told.with_columns((pl.col("finding") + count).cast(pl.UInt32)))
+        count += told["finding"].n_unique()
+        rest = rest.join(torn.select(column).unique(), on=column, how="anti", maintain_order="left")
+    return pl.concat(found)
 
 
 def leak_hash(rows: pl.DataFrame) -> pl.DataFrame:
