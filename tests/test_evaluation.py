@@ -20,6 +20,8 @@ pl = pytest.importorskip("polars")
 pytest.importorskip("matplotlib")
 
 from edge_melanoma.calibration import CalibrationRecipe, fit_rule  # noqa: E402
+from edge_melanoma.data.index import Index, write_index  # noqa: E402
+from edge_melanoma.data.parts import with_fold  # noqa: E402
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError  # noqa: E402
 from edge_melanoma.evaluation import (  # noqa: E402
     ceiling_of,
@@ -30,12 +32,16 @@ from edge_melanoma.evaluation import (  # noqa: E402
     write_evaluation,
 )
 from edge_melanoma.evaluation import run as stage  # noqa: E402
+from edge_melanoma.evaluation.bundle_parts import fold_of  # noqa: E402
 from edge_melanoma.evaluation.leaks import known_to  # noqa: E402
 from edge_melanoma.evaluation.subgroups import TITLES  # noqa: E402
 from edge_melanoma.evaluation.words import whole  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.metrics import wilson  # noqa: E402
 from edge_melanoma.notice import NOTICE, SYNTHETIC_BANNER  # noqa: E402
+from edge_melanoma.output import write_json  # noqa: E402
+from edge_melanoma.preprocess import PreprocessContract  # noqa: E402
+from edge_melanoma.run_folder import Run  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
 made_up: Any = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
@@ -534,6 +540,101 @@ def test_what_shows_that_a_bundle_has_seen_pictures_is_found(
     rows = pl.DataFrame({"image_id": images, "source": sources * len(images)})
     found = known_to(cast(Any, manifest), rows)
     assert found is None if known is None else known in str(found)
+
+
+# --- the model of one fold ---
+
+
+SAMPLE = {"rounds": 20, "calibration": CalibrationRecipe(rounds=20)}
+
+
+def run_of(folder: Path, index: Any, *, fold: int | None) -> Any:
+    about = {
+        "fold": fold,
+        "index": str(index.folder),
+        "index_sha256": index.sha256,
+        "prior_train": [0.5, 0.5],
+        "recipe": {"seed": 0, "model": {}},
+        "task": MEL.to_json(),
+        "preprocessing": PreprocessContract(width=32, height=32).to_json(),
+        "model": {"backbone": "seedcnn", "size": 32, "parameters": 9, "macs": 9},
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "weights.weights.h5").write_bytes(b"weights")
+    write_json(folder / "edge-melanoma.json", {"kind": "run"})
+    return Run(folder=folder, about=about)
+
+
+@pytest.fixture
+def index(tmp_path: Path, table: Any) -> Any:
+    return write_index(Index(table=table, roots={"ham10000": tmp_path}), tmp_path / "index")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, predictions: Any) -> Any:
+    """Evaluations of runs whose networks answer from a table."""
+
+    def answers(forward: Any, contract: Any, of: Any, index: Any, rows: Any, **options: Any) -> Any:
+        return rows.select("image_id", "split").join(predictions.drop("split", "fold"), on="image_id")
+
+    def of(run: Any, index: Any, out: str, split: str = "test", **options: Any) -> Any:
+        monkeypatch.setattr(stage, "open_run", lambda folder: run)
+        given = {**SAMPLE, **options}
+        return stage.run(run.folder, index, run.folder / out, split=split, **given).evaluation
+
+    monkeypatch.setattr(stage, "predict_rows", answers)
+    monkeypatch.setattr(stage, "_forward", lambda run: None)
+    return of
+
+
+def test_the_run_of_a_fold_is_judged_on_that_fold_and_not_on_what_it_learned_from(
+    tmp_path: Path, index: Any, asked: Any
+) -> None:
+    run = run_of(tmp_path / "fold1", index, fold=1)
+    found, parts = asked(run, index, "out"), with_fold(index, 1, seed=0).table
+    assert set(found.predictions["image_id"]) == set(index.table.filter(pl.col("fold") == 1)["image_id"])
+    assert (found.about["fold"], found.about["held_out_centres"]) == (1, [])
+    assert found.about["index_sha256"] == index.sha256
+    val = asked(run, index, "val", split="val")
+    assert set(val.predictions["image_id"]) == set(parts.filter(pl.col("split") == "val")["image_id"])
+    whole = asked(run_of(tmp_path / "whole", index, fold=None), index, "out")
+    assert whole.image.rows == index.table.filter(pl.col("split") == "test").height
+
+
+def test_what_the_run_of_a_fold_learned_from_is_a_leak_in_another_index_too(
+    tmp_path: Path, index: Any, asked: Any
+) -> None:
+    run = run_of(tmp_path / "fold1", index, fold=1)
+    asked(run, index, "out")
+    parts = with_fold(index, 1, seed=0).table
+    held_out = index.with_table(parts.filter(pl.col("split") == "test"))
+    assert asked(run, held_out, "held").image.rows == held_out.table.height
+    learned = index.with_table(parts.with_columns(split=pl.lit("test")))
+    with pytest.raises(DataError, match="both in the rows that the model learned from and in test"):
+        asked(run, learned, "learned")
+    write_index(learned, index.folder, force=True)  # another now lies where it was
+    with pytest.raises(DataError, match="is no longer the index that it was trained on, so that a leak"):
+        asked(run, held_out, "replaced")
+
+
+def test_a_bundle_of_a_fold_is_known_by_what_its_parts_held(index: Any) -> None:
+    def manifest(parts: Any, *, calibrated: Any = (), **more: int) -> Any:
+        counts = {**dict(parts["split"].value_counts().iter_rows()), **more}
+        return SimpleNamespace(
+            model=SimpleNamespace(name="a model"),
+            data=SimpleNamespace(pictures=counts),
+            run=SimpleNamespace(seed=0),
+            quantisation=SimpleNamespace(calibration_ids=calibrated),
+        )
+
+    parts = with_fold(index, 3, seed=0).table
+    learned = parts.filter(pl.col("split") == "train")["image_id"].to_list()
+    tested = parts.filter(pl.col("split") == "test")["image_id"].to_list()
+    assert fold_of(manifest(index.table), index, MEL) is None
+    assert fold_of(manifest(parts, calibrated=learned[:60]), index, MEL) == 3
+    for unlike in (manifest(parts, test=1), manifest(parts, calibrated=tested[:1])):
+        with pytest.raises(DataError, match=r"none of its divisions .*evaluate the run that it was converted from"):
+            fold_of(unlike, index, MEL)
 
 
 @pytest.mark.parametrize(("split", "says"), [("nosuch", "is train, val, calibration, test or oof"), ("oof", "--folds")])

@@ -19,6 +19,7 @@ from edge_melanoma.data.index import SPLITS, Index, read_index
 from edge_melanoma.data.parts import Parts, make_parts, with_fold
 from edge_melanoma.decision import DecisionRule
 from edge_melanoma.errors import ArtifactError, DataError, EdgeMelanomaError, RecipeError
+from edge_melanoma.evaluation.bundle_parts import fold_of
 from edge_melanoma.evaluation.evaluating import ceiling_of, evaluate
 from edge_melanoma.evaluation.leaks import known_to
 from edge_melanoma.evaluation.predicting import Forward, predict_rows
@@ -68,10 +69,11 @@ def run(
     home = out.parent / subject.name if is_of_package(subject) else subject  # where looks are logged
     if split == "test":
         check_log(home)
-    index_sha256 = index.sha256
+    given_sha256 = index.sha256
     index, whole = _all_for_the_test(index) if split == "test" else (index, [])
     work = _Work(
         index=index,
+        given_sha256=given_sha256,
         calibration=calibration,
         asked=asked or {},
         allow_leaks=allow_leaks,
@@ -81,7 +83,7 @@ def run(
     found = _of_bundle(subject, work, split) if subject.is_file() else _of_runs(subject, work, split)
     evaluation = evaluate(
         found.predictions,
-        index.table,
+        found.table,
         found.task,
         found.rule,
         split=split,
@@ -95,7 +97,7 @@ def run(
         model=found.model,
         about={
             "run": subject.name,
-            "index_sha256": index_sha256,
+            "index_sha256": given_sha256,
             "held_out_centres": list(index.about.get("split_recipe", {}).get("held_out_centres", [])),
             **found.about,
         },
@@ -130,6 +132,7 @@ class _Found:
     """What a subject said of the pictures, and what is known of it."""
 
     predictions: pl.DataFrame
+    table: pl.DataFrame  # the index with the parts that the subject has there
     rule: DecisionRule | None
     remarks: tuple[str, ...]
     task: Task
@@ -147,16 +150,18 @@ def _of_runs(folder: Path, work: _Work, split: str) -> _Found:
         wanted = "folds are evaluated with --split oof" if is_folds else "--split oof needs a training with --folds"
         raise RecipeError(f"{folder}: {wanted}")
     runs = open_folds(folder) if is_folds else (open_run(folder),)
-    predictions, rule, remarks = work.out_of_fold(folder, runs) if is_folds else work.one_part(runs[0], split)
+    index, of_a_fold = (work.index, {}) if is_folds else work.index_of(runs[0])
+    predictions, rule, remarks = work.out_of_fold(folder, runs) if is_folds else work.one_part(runs[0], index, split)
     return _Found(
         predictions=predictions,
+        table=index.table,
         rule=rule,
         remarks=tuple(remarks),
         task=runs[0].task,
-        fitted_on=_fitted_on(runs[0], work.index),
+        fitted_on=_fitted_on(runs[0], work),
         model=_model_facts(runs),
-        other_index=runs[0].about["index_sha256"] != work.index.sha256,
-        about={"models": len(runs), "recipe": comparable(runs[0].about["recipe"])},
+        other_index=runs[0].about["index_sha256"] != work.given_sha256,
+        about={"models": len(runs), "recipe": comparable(runs[0].about["recipe"]), **of_a_fold},
     )
 
 
@@ -169,9 +174,11 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
     check_in_child(bundle.model, name=bundle.name)
     facts, data = bundle.manifest.model, bundle.manifest.data
     work.check_frozen(bundle.rule, f"{path}: its decision rule travels with it")
-    parts = make_parts(work.index, bundle.task, needed=())
+    other_index = data.index_sha256 != work.given_sha256
+    fold = None if other_index else fold_of(bundle.manifest, work.index, bundle.task)
+    index, of_a_fold = work.with_parts_of(fold, seed=bundle.manifest.run.seed)
+    parts = make_parts(index, bundle.task, needed=())
     rows = work.rows_of(parts, split)
-    other_index = data.index_sha256 != work.index.sha256
     known = known_to(bundle.manifest, rows) if other_index else None
     if known and not work.allow_leaks:
         raise DataError(
@@ -191,6 +198,7 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
     )
     return _Found(
         predictions=predictions,
+        table=index.table,
         rule=bundle.rule,
         remarks=(*parts.remarks, *([_UNKNOWN] if other_index and not known else [])),
         leaks=(f"leak, allowed by request: {known}. Every figure here is too good",) if known else (),
@@ -205,6 +213,7 @@ def _of_bundle(path: Path, work: _Work, split: str) -> _Found:
             "size_bytes": bundle.size_bytes,
             "sha256": bundle.sha256,
         },
+        about=of_a_fold,
     )
 
 
@@ -228,16 +237,28 @@ class _Passes:
 @dataclass(frozen=True, kw_only=True)
 class _Work:
     index: Index
+    given_sha256: str  # of the index as it was given, before it was judged whole
     calibration: CalibrationRecipe
     asked: Mapping[str, Any]
     allow_leaks: bool
     workers: int | None
     passes: _Passes
 
-    def one_part(self, run: Run, split: str) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
-        parts = make_parts(self.index, run.task, needed=())
+    def index_of(self, run: Run) -> tuple[Index, dict[str, Any]]:
+        """The index with the parts of this run: on the index that it was trained on, those of its fold."""
+        is_own = self.given_sha256 == run.about["index_sha256"]
+        return self.with_parts_of(run.about["fold"] if is_own else None, seed=run.seed)
+
+    def with_parts_of(self, fold: int | None, *, seed: int) -> tuple[Index, dict[str, Any]]:
+        """The index with the parts that the model of a fold had, and what is then to be said of the test part."""
+        if fold is None:
+            return self.index, {}
+        return with_fold(self.index, fold, seed=seed), {"fold": fold, "held_out_centres": []}
+
+    def one_part(self, run: Run, index: Index, split: str) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
+        parts = make_parts(index, run.task, needed=())
         model = _forward(run)
-        rule, remarks = self._rule(run, model)
+        rule, remarks = self._rule(run, index, model)
         predictions = self._predict(model, run, self.rows_of(parts, split), tones=True)
         return predictions, rule, [*parts.remarks, *remarks]
 
@@ -257,18 +278,17 @@ class _Work:
             raise DataError(f"{self.index.folder}: has no pictures in the part {split}; split with that share above 0")
         return parts.table[parts.rows[split]]
 
-    def _rule(self, run: Run, model: Forward) -> tuple[DecisionRule | None, list[str]]:
+    def _rule(self, run: Run, index: Index, model: Forward) -> tuple[DecisionRule | None, list[str]]:
         """The run's rule; fitted once, on the calibration part of the index that it was trained on, and kept."""
         kept = read_rule(run.folder)
         if kept is not None:
             self.check_frozen(kept, f"{run.folder}: its decision rule is frozen in {RULE}")
             return kept, []
-        if self.index.sha256 != run.about["index_sha256"]:
+        if self.given_sha256 != run.about["index_sha256"]:
             raise DataError(
                 f"{run.folder}: has no decision rule yet, and {self.index.folder} is not the index that it was trained "
                 "on; evaluate it there first, so that thresholds are frozen before another data set is seen"
             )
-        index = self.index if run.about["fold"] is None else with_fold(self.index, run.about["fold"], seed=run.seed)
         parts = make_parts(index, run.task, needed=())
         try:
             if not len(parts.rows["calibration"]):
@@ -284,7 +304,7 @@ class _Work:
 
     def out_of_fold(self, folder: Path, runs: tuple[Run, ...]) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
         """Every picture by the model that held it out; the rule from the pictures that calibrated each fold."""
-        if self.index.sha256 != runs[0].about["index_sha256"]:
+        if self.given_sha256 != runs[0].about["index_sha256"]:
             raise DataError(f"{folder}: was trained on another index than {self.index.folder}")
         tested, calibrated, parts_of = [], [], []
         for fold, run in enumerate(runs):
@@ -325,18 +345,22 @@ def _forward(run: Run) -> Forward:
     return lambda tensors: predict_logits(model, tensors, np.arange(len(tensors)), turns=run.turns)
 
 
-def _fitted_on(run: Run, index: Index) -> pl.DataFrame | None:
+def _fitted_on(run: Run, work: _Work) -> pl.DataFrame | None:
     """What the model learned from, where it is another index and still there."""
-    if index.sha256 == run.about["index_sha256"]:
+    if work.given_sha256 == run.about["index_sha256"]:
         return None
+    unseen = f"so that a leak into {work.index.folder} would not be seen"
     try:
         trained = read_index(Path(run.about["index"]))
     except EdgeMelanomaError as error:
+        raise DataError(f"{run.folder}: the index that it was trained on cannot be read, {unseen} ({error})") from error
+    if trained.sha256 != run.about["index_sha256"]:
         raise DataError(
-            f"{run.folder}: the index that it was trained on cannot be read, so that a leak into {index.folder} would "
-            f"not be seen ({error})"
-        ) from error
-    return trained.table.filter(pl.col("split") == "train")
+            f"{run.folder}: {trained.folder} is no longer the index that it was trained on, {unseen}; put that one back"
+        )
+    fold = run.about["fold"]
+    own = trained if fold is None else with_fold(trained, fold, seed=run.seed)
+    return own.table.filter(pl.col("split") == "train")
 
 
 def _model_facts(runs: tuple[Run, ...]) -> dict[str, Any]:
