@@ -30,6 +30,7 @@ def metrics(**about):
             {**group, "sensitivity": estimate(0.75), "specificity": estimate(0.6)},
             {**group, "value": "male", "sensitivity": None, "specificity": estimate(0.7)},
         ],
+        "remarks": [{"tone": "warn", "text": "only 10 positive pictures"}],
         "no_pixel_baseline": {"auc": {"age": estimate(0.66)}, "best": "age"},
         "rule": {"fitted_on": {"split": "calibration", "rows": 5008, "positives": 557, "recipe": {"seed": 0}}},
     }
@@ -105,6 +106,15 @@ def test_what_is_no_evaluation_of_a_run_is_refused(tmp_path, written):
     (broken / "metrics.json").write_text('{"split": "oof"}')
     with pytest.raises(ArtifactError, match=r"metrics\.json: lacks about, headline"):
         evaluations_of(run(tmp_path), [broken])
+
+
+def test_an_evaluation_that_is_not_to_be_believed_is_not_carried(tmp_path, written):
+    folder = written()
+    leak = {"tone": "fail", "text": "leak, allowed by request: 3 lesions"}
+    document = metrics()
+    (folder / "metrics.json").write_text(json.dumps({**document, "remarks": [leak, *document["remarks"]]}))
+    with pytest.raises(ArtifactError, match=r"not to be believed \(leak, allowed by request: 3 lesions\); give an"):
+        evaluations_of(run(tmp_path), [folder])
 
 
 def test_no_path_of_a_machine_is_carried():

@@ -20,7 +20,7 @@ from edge_melanoma.calibration import CalibrationRecipe, fit_rule  # noqa: E402
 from edge_melanoma.cli.compare import compare as verb  # noqa: E402
 from edge_melanoma.errors import ArtifactError, DataError, RecipeError  # noqa: E402
 from edge_melanoma.evaluation import compare, evaluate, write_comparison  # noqa: E402
-from edge_melanoma.evaluation.comparison_page import frontier, to_markdown  # noqa: E402
+from edge_melanoma.evaluation.comparison_page import draw, frontier, to_markdown  # noqa: E402
 from edge_melanoma.evaluation.result import METRICS_FILE, PREDICTIONS_FILE  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
 from edge_melanoma.metrics import Estimate  # noqa: E402
@@ -219,6 +219,20 @@ def test_a_table_has_no_row_without_a_figure_and_says_who_has_no_rule(
     assert "McNemar" not in differences
     assert "no decision rule" not in to_markdown(comparison)
     assert "McNemar" in to_markdown(comparison)
+
+
+def test_what_is_not_to_be_believed_is_said_first(comparison: Any, runs: Path, table: Any, tmp_path: Path) -> None:
+    leaky = write_run(tmp_path / "leaky", table, made_up.predict(table, MEL, seed=4))
+    path = leaky / "evaluation-test" / METRICS_FILE
+    document, text = json.loads(path.read_text()), "leak, allowed by request: 3 lesions"
+    path.write_text(json.dumps({**document, "remarks": [{"tone": "fail", "text": text}, *document["remarks"]]}))
+    found = compare([runs / "good", leaky], **QUICK)
+    assert next(iter(found.to_json().items())) == ("failures", [f"`leaky`: {text}"])
+    assert to_markdown(found).split("\n\n")[1] == f"**Fail.** `leaky`: {text}."
+    page = draw(found)
+    assert page.index("<code>leaky</code>: leak, allowed") < page.index("Side by side</h2>")
+    assert comparison.failures == ()
+    assert "Fail." not in to_markdown(comparison)
 
 
 def test_models_of_one_name_are_told_apart(table: Any, runs: Path, tmp_path: Path) -> None:

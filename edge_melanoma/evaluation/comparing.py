@@ -30,6 +30,7 @@ class Standing:
 
     name: str
     folder: str
+    failures: tuple[str, ...]  # why its figures are not to be believed
     metrics: dict[str, Estimate | Rate]
     differences: dict[str, Estimate | RateChange]  # to the first, under the same draws; empty for the first
     delong: DeLong | None  # of the difference in AUC
@@ -42,6 +43,7 @@ class Standing:
         return {
             "name": self.name,
             "folder": self.folder,
+            "failures": list(self.failures),
             "model": self.model,
             "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
             "differences_to_first": {name: estimate.to_json() for name, estimate in self.differences.items()},
@@ -67,9 +69,18 @@ class Comparison:
     level: float
     standings: tuple[Standing, ...]
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Of which models the figures are not to be believed, and why."""
+        return tuple(f"`{standing.name}`: {text}" for standing in self.standings for text in standing.failures)
+
     def to_json(self) -> dict[str, Any]:
         """The comparison in numbers."""
-        return {**vars(self), "standings": [standing.to_json() for standing in self.standings]}
+        return {
+            "failures": list(self.failures),
+            **vars(self),
+            "standings": [standing.to_json() for standing in self.standings],
+        }
 
 
 def compare(
@@ -147,6 +158,7 @@ def _standing(place: int, contestants: list[Contestant], drawn: Bootstrap) -> St
     return Standing(
         name=this.name,
         folder=this.folder.name if this.folder.parent == Path() else f"{this.folder.parent.name}/{this.folder.name}",
+        failures=this.failures,
         metrics=measured,
         differences=differences,
         delong=lead,

@@ -43,7 +43,8 @@ def write_comparison(comparison: Comparison, out: Path, *, force: bool = False) 
 
 def to_markdown(comparison: Comparison) -> str:
     """The tables, for a README or a pull request."""
-    parts = [f"# {_title(comparison)}", _in_short(comparison)]
+    failures = [f"**Fail.** {text}." for text in comparison.failures]
+    parts = [f"# {_title(comparison)}", *failures, _in_short(comparison)]
     if comparison.synthetic:
         parts.insert(1, f"**{SYNTHETIC_BANNER}**")
     parts.append(markdown_table(*_metric_table(comparison)))
@@ -60,6 +61,8 @@ def draw(comparison: Comparison) -> str:
     """The page as HTML."""
     first = comparison.standings[0]
     page = Page(_title(comparison), synthetic=comparison.synthetic, lead=_in_short(comparison))
+    for text in comparison.failures:
+        page.note(f"{text}.", tone="fail")
     page.heading("Side by side")
     aucs = [(standing.name, standing.metrics["roc_auc"]) for standing in comparison.standings]
     reference = first.metrics["roc_auc"].value

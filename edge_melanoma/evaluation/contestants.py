@@ -17,6 +17,7 @@ from edge_melanoma.decision import DecisionRule, positive_classes, positive_log_
 from edge_melanoma.errors import ArtifactError, DataError
 from edge_melanoma.evaluation.result import KIND, METRICS_FILE, PREDICTIONS_FILE, evaluation_folder
 from edge_melanoma.evaluation.rows import Bools, Floats, told
+from edge_melanoma.evaluation.summary import failures
 from edge_melanoma.models import name_of
 from edge_melanoma.output import read_origin
 
@@ -29,6 +30,11 @@ class Contestant:
     folder: Path
     facts: dict[str, Any]  # metrics.json
     predictions: pl.DataFrame = field(repr=False)  # in the order of image_id
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why its figures are not to be believed."""
+        return failures(self.facts)
 
     @cached_property
     def rule(self) -> DecisionRule | None:
@@ -103,7 +109,7 @@ def _read(folder: Path, split: str) -> Contestant:
         predictions = pl.read_parquet(found / PREDICTIONS_FILE, glob=False).sort("image_id")
         logits = [f"logit_{name}" for name in facts["task"]["classes"]]
         needed = predictions.select("image_id", "group", "answer", *logits)
-        missing = [key for key in ("split", "rule", "synthetic", "model", "image") if key not in facts]
+        missing = [key for key in ("split", "rule", "synthetic", "model", "image", "remarks") if key not in facts]
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise ArtifactError(f"{found}: is broken ({type(error).__name__}: {error}); evaluate again") from error
     if missing:

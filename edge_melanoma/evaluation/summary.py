@@ -35,7 +35,12 @@ def read_evaluation(folder: Path) -> Mapping[str, Any]:
     return metrics
 
 
-_NEEDED = {"split", "about", "headline", "image", "lesion", "subgroups", "no_pixel_baseline", "worst_group"}
+_NEEDED = {"split", "about", "headline", "image", "lesion", "subgroups", "no_pixel_baseline", "worst_group", "remarks"}
+
+
+def failures(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """The remarks that say why the figures of an evaluation are not to be believed."""
+    return tuple(remark["text"] for remark in metrics["remarks"] if remark["tone"] == "fail")
 
 
 def comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
