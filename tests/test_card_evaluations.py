@@ -74,7 +74,7 @@ def test_the_card_shows_figures_groups_and_the_baseline_without_a_pixel(tmp_path
     assert groups.rows[1][5] == "–"
 
 
-def test_a_held_out_centre_is_named(tmp_path, written):
+def test_a_held_out_centre_is_named_where_it_is_the_test_part(tmp_path, written):
     folder = written(models=1, held_out_centres=["rosendahl"])
     document = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").write_text(json.dumps({**document, "split": "test"}))
@@ -82,6 +82,9 @@ def test_a_held_out_centre_is_named(tmp_path, written):
     chosen = ("thresholds set on", "5,008 pictures, 557 of them positive (no interval holds that)")
     assert chosen in figures.rows
     assert figures.title == "On rosendahl, by a model of the same recipe that was trained without it"
+    (folder / "metrics.json").write_text(json.dumps({**document, "split": "val"}))
+    figures, _ = sections(evaluations_of(run(tmp_path), [folder]))
+    assert figures.title == "By a model of the same recipe, part val"
 
 
 def test_where_the_teachers_lie_is_not_another_recipe_and_anything_else_is(tmp_path, written):

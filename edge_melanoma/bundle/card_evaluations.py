@@ -40,7 +40,7 @@ def _title(one: Mapping[str, Any]) -> str:
     many = f"{plain(one.get('models'))} models by the same recipe"
     if one.get("split") == OUT_OF_FOLD:
         return f"Out of fold: {many}, each picture judged by one that never saw its lesion"
-    if isinstance(centres, Sequence) and centres:
+    if one.get("split") == "test" and isinstance(centres, Sequence) and centres:
         return f"On {', '.join(map(str, centres))}, by a model of the same recipe that was trained without it"
     return f"By a model of the same recipe, part {plain(one.get('split'))}"
 
