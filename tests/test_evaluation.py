@@ -453,8 +453,10 @@ def test_the_page_stands_alone_and_says_what_it_must(written: Path) -> None:
     assert NOTICE in page.text
     assert SYNTHETIC_BANNER not in page.text
     assert "a <b>model</b>" in page.text
-    assert "look number 3 at this test part" in page.text
-    worst = json.loads((written / "metrics.json").read_text())["worst_group"]
+    assert "look number 3 at this test part by this model" in page.text
+    told = json.loads((written / "metrics.json").read_text())
+    worst, best = told["worst_group"], told["no_pixel_baseline"]["best"]
+    assert re.findall(r"AUC of ([^(]*?) without a pixel", page.text) == [best]
     assert f"group of people ({TITLES[worst['attribute']]} {worst['value']})" in page.text
     assert len(page.sources) >= 8
     assert all(source.startswith("data:image/") for source in page.sources)

@@ -117,5 +117,6 @@ def _print(judged: Any, folder: Path) -> None:
     for remark in judged.remarks:
         console.print(f"note: {remark}", markup=False)
     if judged.look is not None:
-        console.print(f"this was look number {judged.look} at this test part (logged in {judged.log})", markup=False)
+        look = f"this was look number {judged.look} at this test part by this model (logged in {judged.log})"
+        console.print(look, markup=False)
     console.print(f"see {folder / 'index.html'}", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from edge_melanoma.decision import DecisionRule
 from edge_melanoma.evaluation import words
 from edge_melanoma.evaluation.page_groups import add_baseline, add_subgroups
 from edge_melanoma.evaluation.page_plots import (
@@ -61,7 +62,7 @@ def _add_figures(page: Page, evaluation: Evaluation) -> None:
     ]
     baseline, worst = evaluation.baseline, evaluation.worst
     if baseline is not None and baseline.best is not None:
-        figures.append((value(baseline.auc[baseline.best]), "AUC of age, sex, site and centre without a pixel"))
+        figures.append((value(baseline.auc[baseline.best]), f"AUC of {baseline.best} without a pixel"))
     if evaluation.histology is not None:
         figures.append((value(evaluation.histology), "AUC on pictures confirmed by histology"))
     if worst is not None and worst.group.sensitivity is not None:
@@ -75,12 +76,16 @@ def _add_figures(page: Page, evaluation: Evaluation) -> None:
 
 def _add_remarks(page: Page, evaluation: Evaluation, look: int | None) -> None:
     if look is not None:
-        logged = f"This is look number {look} at this test part; every look is logged in `test_opened.json`."
+        logged = (
+            f"This is look number {look} at this test part by this model; every look is logged in `test_opened.json`, "
+            "those by other models with them."
+        )
         later = (
             "What was chosen after an earlier look is fitted to these pictures, so these figures are too good for it."
         )
+        blind = "Only its first is blind, and not if a choice was made by the looks of others."
         first = look == 1
-        page.note(f"{logged} {'Only the first is blind.' if first else later}", tone="info" if first else "warn")
+        page.note(f"{logged} {blind if first else later}", tone="info" if first else "warn")
     for remark in evaluation.remarks:
         page.note(remark.text[:1].upper() + remark.text[1:] + ".", tone=remark.tone)
 
@@ -107,8 +112,7 @@ def _add_operating_points(page: Page, evaluation: Evaluation) -> None:
     if rule is None:
         return
     page.heading("Decisions")
-    same = rule.fitted_on.get("split") == evaluation.split
-    where = "on these very rows" if same else f"on the {rule.fitted_on.get('split', '?')} part, and frozen"
+    where = _chosen_on(rule, evaluation.split)
     page.paragraph(
         f"Thresholds were chosen {where}: `refer` from {per_cent(rule.threshold_refer.value, 2)} on "
         f"({rule.threshold_refer.chosen_for}), `low` below {per_cent(rule.threshold_low.value, 2)} "
@@ -135,6 +139,15 @@ def _add_operating_points(page: Page, evaluation: Evaluation) -> None:
             _add_metrics(page, evaluation, named)
         page.heading("Abstaining", level=3)
         _add_metrics(page, evaluation, words.SELECTIVE)
+
+
+def _chosen_on(rule: DecisionRule, split: str) -> str:
+    part = rule.fitted_on.get("split", "?")
+    if part == split:
+        return "on these very rows"
+    if split == OUT_OF_FOLD:
+        return f"on the {part} parts of the folds (pictures that are measured here too, judged by other models)"
+    return f"on the {part} part, and frozen"
 
 
 def _add_counts(page: Page, evaluation: Evaluation) -> None:
