@@ -113,7 +113,7 @@ def open_folds(folder: Path) -> tuple[Run, ...]:
 
 
 def read_rule(folder: Path) -> DecisionRule | None:
-    """The decision rule that was chosen for a run, or None as long as none was."""
+    """The decision rule that was chosen for a run or folds, or None as long as none was."""
     path = folder / RULE
     if not path.is_file():
         return None
@@ -124,5 +124,5 @@ def read_rule(folder: Path) -> DecisionRule | None:
 
 
 def keep_rule(folder: Path, rule: DecisionRule) -> None:
-    """Freeze the rule of a run."""
+    """Freeze the rule of a run or of folds."""
     write_json(folder / RULE, rule.to_json())

@@ -619,6 +619,32 @@ def test_what_the_run_of_a_fold_learned_from_is_a_leak_in_another_index_too(
         asked(run, held_out, "replaced")
 
 
+def test_thresholds_of_folds_are_frozen_as_those_of_a_run_are(tmp_path: Path, index: Any, asked: Any) -> None:
+    home = tmp_path / "folds"
+    home.mkdir()
+    write_json(home / "edge-melanoma.json", {"kind": "folds", "folds": 5})
+    runs = tuple(run_of(home / f"fold{fold}", index, fold=fold) for fold in range(5))
+
+    def judged(out: str, **options: Any) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage, "open_folds", lambda folder: runs)
+            return stage.run(home, index, tmp_path / out, split="oof", **{**SAMPLE, **options}).evaluation
+
+    first = judged("oof")
+    page = _Reader((tmp_path / "oof" / "index.html").read_text())
+    assert "on the calibration parts of the folds (pictures that are measured here too" in page.text
+    kept = (home / "decision.json").read_bytes()
+    found = judged("again", calibration=CalibrationRecipe(rounds=20, refer_sensitivity=0.8))
+    assert found.rule.to_json() == first.rule.to_json()
+    assert found.to_json()["image"] == first.to_json()["image"]
+    for name in ("oof2", "oof3"):
+        with pytest.raises(
+            RecipeError, match=r"folds: its decision rule is frozen in decision\.json .*0\.95, not 0\.8"
+        ):
+            judged(name, asked={"refer_sensitivity": 0.8})
+    assert (home / "decision.json").read_bytes() == kept
+
+
 def test_a_bundle_of_a_fold_is_known_by_what_its_parts_held(index: Any) -> None:
     def manifest(parts: Any, *, calibrated: Any = (), **more: int) -> Any:
         counts = {**dict(parts["split"].value_counts().iter_rows()), **more}

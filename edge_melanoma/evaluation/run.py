@@ -303,23 +303,28 @@ class _Work:
         return rule, []  # the evaluation tells what the rule has to say
 
     def out_of_fold(self, folder: Path, runs: tuple[Run, ...]) -> tuple[pl.DataFrame, DecisionRule | None, list[str]]:
-        """Every picture by the model that held it out; the rule from the pictures that calibrated each fold."""
+        """Every picture by the model that held it out; the rule, once, from the pictures that calibrated each fold."""
         if self.given_sha256 != runs[0].about["index_sha256"]:
             raise DataError(f"{folder}: was trained on another index than {self.index.folder}")
-        tested, calibrated, parts_of = [], [], []
+        kept = read_rule(folder)
+        if kept is not None:
+            self.check_frozen(kept, f"{folder}: its decision rule is frozen in {RULE}")
+        tested, calibrated = [], []
         for fold, run in enumerate(runs):
             index = with_fold(self.index, fold, seed=run.seed)
             parts = make_parts(index, run.task, needed=())
             model = _forward(run)
             test = self._predict(model, run, parts.table[parts.rows["test"]], tones=True)
             tested.append(test.with_columns(fold=fold))
-            rows = parts.table[parts.rows["calibration"]]
-            calibrated.append(self._predict(model, run, rows))
-            parts_of.append(rows)
+            if kept is None:
+                rows = parts.table[parts.rows["calibration"]]
+                calibrated.append((self._predict(model, run, rows), rows))
+        if kept is not None:
+            return pl.concat(tested), kept, []
         try:
             rule = fit_rule(
-                pl.concat(calibrated),
-                pl.concat(parts_of),
+                pl.concat([said for said, _ in calibrated]),
+                pl.concat([rows for _, rows in calibrated]),
                 runs[0].task,
                 self.calibration,
                 class_shares_train=runs[0].about["prior_train"],
