@@ -154,7 +154,8 @@ def _standing(place: int, contestants: list[Contestant], drawn: Bootstrap) -> St
         lead = metrics.delong_difference(y, this.score, first.score, first.groups, level=drawn.level)
     if place and first.referred is not None and this.referred is not None:
         right, base = this.referred == y, first.referred == y
-        decided, found = metrics.mcnemar(right, base), metrics.mcnemar(right[y], base[y])
+        decided = metrics.mcnemar(right, base, first.groups)
+        found = metrics.mcnemar(right[y], base[y], first.groups[y])
     return Standing(
         name=this.name,
         folder=this.folder.name if this.folder.parent == Path() else f"{this.folder.parent.name}/{this.folder.name}",

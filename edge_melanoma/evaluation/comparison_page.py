@@ -80,7 +80,7 @@ def draw(comparison: Comparison) -> str:
     page.table(*_difference_table(comparison))
     mcnemar = (
         " McNemar: the same for the number of right decisions, from the pictures on which exactly one of the two is "
-        "right; each model decides by its own threshold."
+        "right, whole patients (else lesions) taken together; each model decides by its own threshold."
         if any(standing.mcnemar for standing in comparison.standings)
         else ""
     )

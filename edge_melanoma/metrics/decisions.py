@@ -9,7 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from edge_melanoma.errors import DataError
 from edge_melanoma.metrics.bootstrap import Measures
@@ -208,20 +208,40 @@ class McNemar:
 
     only_first: int
     only_second: int
-    p: float  # two-sided, exact
+    p: float  # two-sided, exact, by groups
 
     def to_json(self) -> dict[str, Any]:
         """The test in numbers."""
         return {"only_first": self.only_first, "only_second": self.only_second, "p": float(f"{self.p:.4g}")}
 
 
-def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
-    """Are two models right equally often? The exact binomial test over the rows where they disagree."""
+def mcnemar(first_right: ArrayLike, second_right: ArrayLike, groups: ArrayLike) -> McNemar:
+    """Are two models right equally often? The exact sign-flip test of the groups' net numbers of rows for the first.
+
+    Pictures of one lesion are no independent witnesses, so that a group speaks once, as loudly as its rows: between
+    equal models the sign of each net number is a coin's toss. Where no group has two rows on which the models
+    disagree, this is the exact binomial test.
+    """
     first, second = np.asarray(first_right, bool), np.asarray(second_right, bool)
-    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
-    differ, fewer = only_first + only_second, min(only_first, only_second)
-    tail = sum(math.comb(differ, k) for k in range(fewer + 1))
-    return McNemar(only_first=only_first, only_second=only_second, p=min(1.0, 2 * tail / 2**differ))
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    net = np.rint(np.bincount(group, weights=first.astype(float) - second)).astype(np.int64)
+    apart = _signed_sums(np.abs(net))
+    reached = np.abs(np.arange(len(apart)) - len(apart) // 2) >= abs(net.sum())
+    return McNemar(
+        only_first=int((first & ~second).sum()),
+        only_second=int((~first & second).sum()),
+        p=min(1.0, float(apart[reached].sum())),
+    )
+
+
+def _signed_sums(sizes: NDArray[np.int64]) -> Floats:
+    """The probability of each sum, from the least to the greatest, where every size is added or taken away."""
+    most = int(sizes.sum())
+    chances = np.zeros(2 * most + 1)
+    chances[most] = 1
+    for size in sizes[sizes > 0]:
+        chances = (np.roll(chances, size) + np.roll(chances, -size)) / 2  # what rolls round is 0
+    return chances
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,8 @@ def add_decisions(page: Page, report: ParityReport) -> None:
     _add_lesions(page, report)
     refitted = report.views["refitted"]
     page.paragraph(
-        f"McNemar's test on who is right, as it ships: {refitted.mcnemar.only_first:,} right before only, "
+        "McNemar's test on who is right, as it ships, by whole patients (else lesions): "
+        f"{refitted.mcnemar.only_first:,} right before only, "
         f"{refitted.mcnemar.only_second:,} right after only, p = {refitted.mcnemar.p:.3g}. DeLong's interval of the "
         f"AUC's change, which shares nothing with the bootstrap: {signed(refitted.delong.value)} "
         f"({signed(refitted.delong.low)} to {signed(refitted.delong.high)})."

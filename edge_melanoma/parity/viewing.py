@@ -63,7 +63,7 @@ def view_of(
         specificity=_rate_change(before, after, ~y, level),
         ece=Change(before=_ece(before), after=_ece(after)),
         delong=delong,
-        mcnemar=metrics.mcnemar(before.referred == y, after.referred == y),
+        mcnemar=metrics.mcnemar(before.referred == y, after.referred == y, rows.groups),
         found=_found(before, after, y),
         crossings=_crossings(before, after),
         flip_rates={k: metrics.grouped_wilson(mask, rows.groups, level=level) for k, mask in changed.items()},
