@@ -9,7 +9,7 @@ import pytest
 
 from edge_melanoma import output
 from edge_melanoma.errors import ArtifactError
-from edge_melanoma.output import check_vacant, new_folder, read_origin, write_file
+from edge_melanoma.output import check_vacant, new_folder, read_origin, write_file, write_json
 
 
 def write(out, text="one", *, force=False, kind="index"):
@@ -113,6 +113,15 @@ def test_a_single_file_is_written_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     with pytest.raises(ArtifactError, match="cannot be written"):
         write_file(tmp_path / "none" / "a.json", "{}")
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path):
+    write_json(tmp_path / "a.json", {"auc": float("nan"), "curve": [(1.0, float("-inf"))], "n": 3})
+    assert json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail) == {
+        "auc": None,
+        "curve": [[1.0, None]],
+        "n": 3,
+    }
 
 
 class Refusing:

@@ -1,8 +1,11 @@
 """The recipes that come with the package are whole, and ask for networks that exist."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
-from edge_melanoma.errors import RecipeError
+from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.recipe import make_recipe, to_table
 from edge_melanoma.train.backbones import backbone
 from edge_melanoma.train.recipe import TrainRecipe
@@ -33,3 +36,21 @@ def test_an_unknown_recipe_names_a_near_one_or_all():
         find_recipe("xyz")
     with pytest.raises(RecipeError, match="does not exist"):
         find_recipe("none.toml")
+
+
+def test_a_validation_part_without_melanoma_cannot_choose_an_epoch_by_its_auc(tmp_path):
+    pl = pytest.importorskip("polars")
+    from edge_melanoma.data.index import Index
+    from edge_melanoma.train.run import run
+
+    spec = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
+    made_up = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made_up)
+    lacking = made_up.index_table().filter((pl.col("split") != "val") | (pl.col("dx") != "MEL"))
+    index = Index(table=lacking, roots={"ham10000": tmp_path}, folder=Path("split"))
+    recipe = make_recipe({"task": {"name": "dx7"}}, TrainRecipe)
+    with pytest.raises(
+        DataError, match=r"split: 0 of \d+ pictures of the val part are mel, .* set fit\.monitor to loss"
+    ):
+        run(recipe, index, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -13,6 +13,8 @@ from edge_melanoma import backend
 from edge_melanoma.data.index import Index
 from edge_melanoma.data.parts import Ints, Parts, limited, make_parts, with_fold
 from edge_melanoma.data.tensors import TensorCache, make_cache
+from edge_melanoma.decision import positive_classes
+from edge_melanoma.errors import DataError
 from edge_melanoma.fitting.batches import BatchMaker
 from edge_melanoma.fitting.distribution import Distribution, distribution, is_chief
 from edge_melanoma.fitting.epochs import EpochLog, fit_epochs
@@ -99,6 +101,7 @@ def run(
         return TrainResult(run=run, history=(), verdict=run.about["verdict"])
     data = index if fold is None else with_fold(index, fold, seed=recipe.seed)
     parts = make_parts(data, recipe.task.task())
+    _check_monitor(recipe, parts, where=str(index.folder))
     train = limited(parts.rows["train"], parts.labels, recipe.data.max_pictures, seed=recipe.seed)
     sampling = _sampling(recipe, parts, train)
     if is_chief():
@@ -138,6 +141,18 @@ def run(
     finally:
         pictures.tensors.close()
     return _finish(recipe, fitter, state, out, about, spread)
+
+
+def _check_monitor(recipe: TrainRecipe, parts: Parts, *, where: str) -> None:
+    """An AUC needs both answers; without one no epoch is better than the first."""
+    positive = positive_classes(_classes(recipe))
+    found = np.isin(parts.labels[parts.rows["val"]], positive)
+    if recipe.fit.monitor == "auc" and (found.all() or not found.any()):
+        names = ", ".join(_classes(recipe)[place] for place in positive)
+        raise DataError(
+            f"{where}: {int(found.sum()):,} of {len(found):,} pictures of the val part are {names}, so that no AUC can "
+            "choose an epoch; set fit.monitor to loss, or split anew"
+        )
 
 
 def _sampling(recipe: TrainRecipe, parts: Parts, train: Ints) -> Sampling:

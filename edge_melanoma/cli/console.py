@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from edge_melanoma.names import as_text
 from edge_melanoma.one_line import one_line
+from edge_melanoma.output import json_text
 from edge_melanoma.parallel import OnProgress
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """A machine-readable result on stdout."""
-    sys.stdout.write(as_text(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+    sys.stdout.write(as_text(json_text(value)))
 
 
 @contextmanager
