@@ -5,6 +5,8 @@ network.json          the graph, and weights.weights.h5, the chosen weights, whe
 checkpoint.npz        the state after the last whole epoch, while unfinished
 history.csv           one row an epoch; curves.png beside it
 augmentation.png      what the network was shown
+
+What --force replaces lies beside it, hidden, until the new training has a state of its own to go on from.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_melanoma.errors import ArtifactError, RecipeError
+from edge_melanoma.evaluation.writing import log_of
 from edge_melanoma.fitting.state import CHECKPOINT
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
 from edge_melanoma.recipe import make_recipe, to_table, wordless
@@ -30,6 +33,8 @@ _SAME = (
 
 def check_free(folder: Path, *, resume: bool, force: bool) -> None:
     """May a training be written there? Asked before anything that takes time."""
+    if not folder.exists():
+        put_back(folder)  # a kill between two renames
     note = read_origin(folder) if folder.is_dir() else None
     kind = note["kind"] if note else None
     if kind == UNFINISHED and resume:
@@ -53,6 +58,43 @@ def finished_by(folder: Path, about: Mapping[str, Any]) -> Run | None:
     return open_run(folder)
 
 
+def _has_result(folder: Path) -> bool:
+    """Is there something that would be missed?"""
+    note = read_origin(folder)
+    return note is not None and (note["kind"] == FINISHED or (folder / CHECKPOINT).is_file())
+
+
+def _aside(folder: Path) -> Path:
+    """Where a run lies while the one that replaces it has nothing yet."""
+    real = folder.resolve()
+    return real.with_name(f".{real.name}.replaced")
+
+
+def put_back(folder: Path) -> None:
+    """The run that was to be replaced comes back, where the new training has come to nothing."""
+    if _aside(folder).exists() and not _has_result(folder):
+        shutil.rmtree(folder.resolve(), ignore_errors=True)
+        _aside(folder).rename(folder.resolve())
+
+
+def drop_replaced(folder: Path) -> None:
+    """The new training can be gone on from, so that the old one goes."""
+    shutil.rmtree(_aside(folder), ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """An empty folder, with the looks at the test part by what was there."""
+    real, aside = folder.resolve(), _aside(folder)
+    if _has_result(real):
+        shutil.rmtree(aside, ignore_errors=True)
+        real.rename(aside)
+    elif real.exists():
+        shutil.rmtree(real)
+    real.mkdir(parents=True)
+    if log_of(aside).is_file():
+        shutil.copy2(log_of(aside), log_of(real))
+
+
 def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) -> bool:
     """Take the folder for a training; True where an earlier process' state is to be gone on from."""
     check_free(folder, resume=resume, force=force)
@@ -61,9 +103,7 @@ def begin(folder: Path, about: Mapping[str, Any], *, resume: bool, force: bool) 
         _require_same(folder, note, about)
         return (folder / CHECKPOINT).is_file()
     try:
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        _clear(folder)
     except OSError as error:
         raise ArtifactError(f"{folder}: cannot be written ({error.strerror}); name a place you may write to") from error
     write_json(folder / ORIGIN_FILE, origin(UNFINISHED, about))

@@ -30,7 +30,7 @@ from edge_melanoma.run_folder import NETWORK, WEIGHTS, Run
 from .backbones import backbone, build_model
 from .backbones.profile import profile
 from .curves import draw_curves, verdict
-from .folder import begin, check_free, finish, finished_by
+from .folder import begin, check_free, drop_replaced, finish, finished_by, put_back
 from .lineage import describe, find_first_run, find_teachers, first_run_remark, inherited_from, make_teacher
 from .preview import draw_preview
 from .recipe import TrainRecipe
@@ -125,7 +125,7 @@ def run(
             tensors, labels = pictures.tensors.open(), sampling.labels
             draw_preview(out / "augmentation.png", tensors, labels, recipe, synthetic=index.is_synthetic)
         state = (load_state(out) if going_on else None) or FitState()
-        log = EpochLog(folder=out, writes=spread.is_chief, on_epoch=watch.on_epoch, on_step=watch.on_step)
+        log = EpochLog(folder=out, writes=spread.is_chief, on_epoch=_telling(watch, out), on_step=watch.on_step)
         workers = recipe.data.workers or usable_cores()
         with BatchMaker(pictures.tensors.path, augment=recipe.augment, seed=recipe.seed, workers=workers) as maker:
             fit_epochs(
@@ -138,9 +138,23 @@ def run(
                 validation_rows=pictures.validation_rows,
                 validation_labels=parts.labels[pictures.val],
             )
+    except BaseException:
+        if spread.is_chief:
+            put_back(out)
+        raise
     finally:
         pictures.tensors.close()
     return _finish(recipe, fitter, state, out, about, spread)
+
+
+def _telling(watch: Watch, out: Path) -> Callable[[Mapping[str, Any]], None]:
+    """After an epoch, whose state is saved."""
+
+    def on_epoch(row: Mapping[str, Any]) -> None:
+        drop_replaced(out)
+        watch.on_epoch(row)
+
+    return on_epoch
 
 
 def _check_monitor(recipe: TrainRecipe, parts: Parts, *, where: str) -> None:
