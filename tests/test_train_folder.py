@@ -6,10 +6,15 @@ import pytest
 
 pytest.importorskip("polars")
 
+import polars as pl
+
+from edge_melanoma.data.index import Index, conform
 from edge_melanoma.errors import ArtifactError
 from edge_melanoma.fitting.state import CHECKPOINT
 from edge_melanoma.output import read_origin, write_json
+from edge_melanoma.train import folds as stage
 from edge_melanoma.train.folder import begin, check_free, drop_replaced, put_back
+from edge_melanoma.train.recipe import TrainRecipe
 
 ABOUT = {"index_sha256": "a" * 64}
 LOOKS = [{"index_sha256": "a" * 64}]
@@ -59,3 +64,25 @@ def test_a_run_is_found_again_after_a_kill_between_two_steps(run):
     with pytest.raises(ArtifactError, match="exists already; give --force"):
         check_free(run, resume=False, force=False)
     assert read_origin(run)["kind"] == "run"
+
+
+def test_folds_that_replace_others_keep_none_of_their_thresholds_and_figures(tmp_path, monkeypatch):
+    def written(name, kind):
+        (tmp_path / "folds" / name).mkdir(parents=True)
+        write_json(tmp_path / "folds" / name / "edge-melanoma.json", {"kind": kind})
+
+    kinds = {**{f"fold{fold}": "run" for fold in range(5)}, "evaluation-oof": "evaluation", "mine": "comparison"}
+    for name, kind in kinds.items():
+        written(name, kind)
+    write_json(tmp_path / "folds" / "edge-melanoma.json", {"kind": "folds", "folds": 5})
+    write_json(tmp_path / "folds" / "decision.json", {})
+    trained = []
+    monkeypatch.setattr(stage, "run_one", lambda recipe, index, folder, **how: trained.append(folder.name))
+    table = conform(pl.DataFrame({"image_id": ["a", "b", "c"], "fold": [0, 1, 2]}))
+    given = (TrainRecipe(), Index(table=table, roots={}), tmp_path / "folds")
+    stage.run(*given, folds=3, resume=True)
+    assert (tmp_path / "folds" / "decision.json").exists()
+    stage.run(*given, folds=3, force=True)
+    left = sorted(path.name for path in (tmp_path / "folds").iterdir())
+    assert left == ["edge-melanoma.json", "fold0", "fold1", "fold2", "mine"]
+    assert trained == 2 * ["fold0", "fold1", "fold2"]

@@ -3,6 +3,7 @@ never saw its patient or lesion: the out-of-fold headline."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 
 from edge_melanoma.data.index import Index
 from edge_melanoma.errors import RecipeError
+from edge_melanoma.evaluation.result import KIND as EVALUATION
 from edge_melanoma.output import ORIGIN_FILE, check_vacant, origin, read_origin, write_json
-from edge_melanoma.run_folder import FOLDS
+from edge_melanoma.run_folder import FINISHED, FOLDS, RULE, UNFINISHED
 
 from .recipe import TrainRecipe
 from .run import TrainResult, Watch
@@ -59,6 +61,7 @@ def run(
     note = read_origin(out)
     if not (resume and note is not None and note["kind"] == FOLDS):
         check_vacant(out, kind=FOLDS, force=force)
+        _remove_stale(out, folds=folds)
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / ORIGIN_FILE, origin(FOLDS, {"folds": folds, "index_sha256": index.sha256}))
     results = []
@@ -68,3 +71,13 @@ def run(
         watch.on_remark(f"fold{fold}, the {fold + 1}. of {folds}")
         results.append(run_one(recipe, index, folder, fold=fold, resume=resume, force=force, watch=watch))
     return FoldsResult(folder=out, results=tuple(results))
+
+
+def _remove_stale(out: Path, *, folds: int) -> None:
+    """What the folds to come are not: thresholds and evaluations of earlier ones, and earlier ones of higher number."""
+    kept = {f"fold{fold}" for fold in range(folds)}
+    for folder in out.iterdir() if out.is_dir() else ():
+        note = read_origin(folder) if folder.name not in kept else None
+        if note is not None and note["kind"] in (FINISHED, UNFINISHED, EVALUATION):
+            shutil.rmtree(folder)
+    (out / RULE).unlink(missing_ok=True)
