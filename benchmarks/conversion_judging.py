@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from edge_melanoma.calibration import CalibrationRecipe, fit_rule
+from edge_melanoma.calibration import CalibrationRecipe, fit_rule, recipe_of
 from edge_melanoma.data.index import Index
 from edge_melanoma.data.parts import Parts, make_parts
 from edge_melanoma.data.tensors import make_cache
@@ -23,7 +23,6 @@ from edge_melanoma.errors import DataError
 from edge_melanoma.evaluation.predicting import prediction_table
 from edge_melanoma.fitting.fit import predict_logits
 from edge_melanoma.parity import Output, ParityReport, judge
-from edge_melanoma.recipe import make_recipe
 from edge_melanoma.run_folder import Run, read_rule
 from edge_melanoma.runtime import Model
 
@@ -54,7 +53,7 @@ class Bench:
     def judge(self, model: bytes, tflite_float: Logits, *, name: str, rounds: int) -> ParityReport:
         """The model against the float network on the test part, by the default gate."""
         logits, output = self.said_by(model, name=name), Model(model, name=name).output
-        recipe = make_recipe(self.rule.fitted_on["recipe"], CalibrationRecipe, where="decision.json")
+        recipe = recipe_of(self.rule, where="decision.json")
         rule = _fitted(self.run, self.parts, self.predictions(CALIBRATION, logits[CALIBRATION]), recipe)
         return judge(
             self.predictions(TEST, self.reference[TEST]),

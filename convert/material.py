@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from edge_melanoma.calibration import FEWEST_POSITIVES, CalibrationRecipe, fit_rule
+from edge_melanoma.calibration import FEWEST_POSITIVES, CalibrationRecipe, fit_rule, recipe_of
 from edge_melanoma.data.index import Index, read_index
 from edge_melanoma.data.parts import Parts, make_parts, with_fold
 from edge_melanoma.data.tensors import TensorCache, make_cache
@@ -22,7 +22,6 @@ from edge_melanoma.evaluation.predicting import prediction_table
 from edge_melanoma.fitting.fit import logits_of_turns, predict_logits
 from edge_melanoma.fitting.network import load_network
 from edge_melanoma.parallel import OnProgress, silent
-from edge_melanoma.recipe import make_recipe
 from edge_melanoma.run_folder import RULE, Run, keep_rule, open_run, read_rule
 
 Pixels = NDArray[np.uint8]
@@ -155,8 +154,7 @@ class Material:
 
     def rule_after(self, logits: Logits) -> DecisionRule:
         """The rule of a converted model: chosen for the same as the float one's, on its own logits."""
-        recipe = make_recipe(self.rule_before().fitted_on["recipe"], CalibrationRecipe, where="decision.json")
-        return self.fit_rule(logits, recipe)
+        return self.fit_rule(logits, recipe_of(self.rule_before(), where=RULE))
 
     def fit_rule(self, logits: Logits, recipe: CalibrationRecipe) -> DecisionRule:
         """Temperature and thresholds from the calibration part."""

@@ -28,12 +28,14 @@ from edge_melanoma.decision import (
 from edge_melanoma.errors import DataError, RecipeError
 from edge_melanoma.evaluation.rows import Floats, Ints, Rows, select_rows
 from edge_melanoma.labels import Task
-from edge_melanoma.metrics import Estimate, Rate, bootstrap, grouped_wilson, wilson
+from edge_melanoma.metrics import Estimate, Rate, bootstrap, grouped_wilson
 from edge_melanoma.metrics.ranking import Ranking, Roc
+from edge_melanoma.recipe import make_recipe
 from edge_melanoma.temperature import fit_temperature
 
 FEWEST_POSITIVES = 10
 _ROUNDING = 1e-9
+_NEVER_SET = (("refer_by", "value"), ("low_npv", None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +43,7 @@ class CalibrationRecipe:
     """What the thresholds are for."""
 
     refer_sensitivity: float = 0.95
-    refer_by: Literal["value", "lower bound"] = "value"  # of the sensitivity's interval
     low_sensitivity: float = 0.99
-    low_npv: float | None = None  # instead of low_sensitivity: this share of `low` is truly negative
     prior_deploy: float | None = None  # share of positives where it will be used; as in the calibration part if None
     # the other classes there: as `found` in the calibration part, or as training was `balanced` to, which says less
     # where nobody knows them: held out of HAM10000, one centre lost .04 of AUC by `found`, another gained as much
@@ -55,19 +55,23 @@ class CalibrationRecipe:
 
     def __post_init__(self) -> None:
         shares = {"refer_sensitivity": self.refer_sensitivity, "low_sensitivity": self.low_sensitivity}
-        shares |= {"low_npv": self.low_npv or 0.5, "prior_deploy": self.prior_deploy or 0.5, "level": self.level}
+        shares |= {"prior_deploy": self.prior_deploy or 0.5, "level": self.level}
         for name, share in shares.items():
             if not 0 < share < 1:
                 raise RecipeError(f"{name} {share}: a share between 0 and 1 is needed")
-        if self.low_npv is None and self.low_sensitivity < self.refer_sensitivity:
+        if self.low_sensitivity < self.refer_sensitivity:
             raise RecipeError(
                 f"low_sensitivity {self.low_sensitivity} is below refer_sensitivity {self.refer_sensitivity}; `low` "
                 "must miss fewer than `refer` does"
             )
         if self.class_mix not in ("found", "balanced"):
             raise RecipeError(f"class_mix {self.class_mix!r}: 'found' or 'balanced'")
-        if self.refer_by not in ("value", "lower bound"):
-            raise RecipeError(f"refer_by {self.refer_by!r}: 'value' or 'lower bound'")
+
+
+def recipe_of(rule: DecisionRule, *, where: str) -> CalibrationRecipe:
+    """What a rule was chosen for; rules of earlier versions tell two wishes more, which nothing could set."""
+    told = {key: value for key, value in rule.fitted_on["recipe"].items() if (key, value) not in _NEVER_SET}
+    return make_recipe(told, CalibrationRecipe, where=where)
 
 
 def fit_rule(
@@ -128,22 +132,18 @@ def choose_thresholds(
 ) -> tuple[Threshold, Threshold, list[str]]:
     """`refer` and `low` for scores that are log-odds, as probabilities, and what is to be said of them."""
     ranking = Ranking(y, score)
-    refer_share = _needed(int(np.asarray(y).sum()), recipe)
     # below the lowest score nothing has been seen: a threshold there calls nothing low
     middles = np.append((ranking.thresholds[1:] + ranking.thresholds[:-1]) / 2, -np.inf)
 
     def measures(weights: Floats) -> Mapping[str, Floats]:
-        refer_at, low_at = _places(ranking.roc(weights), recipe, refer_share)
+        refer_at, low_at = _places(ranking.roc(weights), recipe)
         return {"refer": middles[refer_at], "low": middles[low_at]}
 
     rng = np.random.default_rng(recipe.seed)
     drawn = bootstrap(measures, y, groups, rng=rng, rounds=recipe.rounds, level=recipe.level)
-    by = ", by the lower bound of its interval" if recipe.refer_by == "lower bound" else ""
     chosen_for = {
-        "refer": f"sensitivity of at least {recipe.refer_sensitivity:g}{by}",
-        "low": f"sensitivity of at least {recipe.low_sensitivity:g}"
-        if recipe.low_npv is None
-        else f"negative predictive value of at least {recipe.low_npv:g}",
+        "refer": f"sensitivity of at least {recipe.refer_sensitivity:g}",
+        "low": f"sensitivity of at least {recipe.low_sensitivity:g}",
     }
     measured = np.asarray(y, bool), score, np.asarray(groups)
     refer, low = (_threshold(drawn.estimate(name), chosen_for[name], *measured) for name in ("refer", "low"))
@@ -155,18 +155,14 @@ def choose_thresholds(
     return refer, low, remarks
 
 
-def _places(roc: Roc, recipe: CalibrationRecipe, refer_share: float) -> tuple[Ints, Ints]:
+def _places(roc: Roc, recipe: CalibrationRecipe) -> tuple[Ints, Ints]:
     """The last score that is referred, and the last that is not low, of each round."""
-    found, alarms = roc.true_positive[:, 1:], roc.false_positive[:, 1:]
-    total = found[:, -1:]
-    refer = np.argmax(found >= (refer_share - _ROUNDING) * total, axis=1)
-    if recipe.low_npv is None:
-        return refer, np.argmax(found >= (recipe.low_sensitivity - _ROUNDING) * total, axis=1)
-    missed, spared = total - found, alarms[:, -1:] - alarms
-    with np.errstate(invalid="ignore"):
-        good = spared / (spared + missed) >= recipe.low_npv - _ROUNDING
-    good &= np.arange(found.shape[1]) >= refer[:, None]
-    return refer, np.where(good.any(axis=1), np.argmax(good, axis=1), found.shape[1] - 1)
+    found = roc.true_positive[:, 1:]
+    refer, low = (
+        np.argmax(found >= (share - _ROUNDING) * found[:, -1:], axis=1)
+        for share in (recipe.refer_sensitivity, recipe.low_sensitivity)
+    )
+    return refer, low
 
 
 def _off_on_the_whole(rows: Rows, p: Floats) -> list[str]:
@@ -208,23 +204,6 @@ def _checked_shares(shares: Sequence[float], task: Task) -> Floats:
             f"class shares of training {list(shares)}: one above 0 for each of {', '.join(task.classes)}, with sum 1"
         )
     return found
-
-
-def _needed(positives: int, recipe: CalibrationRecipe) -> float:
-    """The share of the positives that the refer threshold has to find."""
-    wanted, level = recipe.refer_sensitivity, recipe.level
-    if recipe.refer_by == "value":
-        return wanted
-    for found in range(positives + 1):
-        if wilson(found, positives, level=level).low >= wanted:
-            return found / positives
-    best, enough = wilson(positives, positives, level=level).low, positives
-    while wilson(enough, enough, level=level).low < wanted:
-        enough += 1
-    raise DataError(
-        f"{positives} positives: even if all are found, the sensitivity's interval begins at {best:.3f}; a lower bound "
-        f"of {wanted:g} needs {enough} positives, or choose by the value"
-    )
 
 
 def _threshold(drawn: Estimate, chosen_for: str, positive: Any, score: Floats, groups: Any) -> Threshold:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import pytest
 
 pl = pytest.importorskip("polars")
 
-from edge_melanoma.calibration import CalibrationRecipe, choose_thresholds, fit_rule, fit_temperature  # noqa: E402
+from edge_melanoma.calibration import (  # noqa: E402
+    CalibrationRecipe,
+    fit_rule,
+    fit_temperature,
+    recipe_of,
+)
 from edge_melanoma.errors import DataError, RecipeError  # noqa: E402
 from edge_melanoma.evaluation import select_rows  # noqa: E402
 from edge_melanoma.labels import task  # noqa: E402
@@ -118,31 +124,14 @@ def test_the_wanted_sensitivity_is_about_kept_on_pictures_not_seen() -> None:
     assert np.mean(found) == pytest.approx(0.95, abs=0.02)
 
 
-def test_the_lower_bound_is_more_careful_than_the_value() -> None:
-    table = made_up.index_table(3000)
-    predictions = made_up.predict(table, task("mel"))
-    by_value = fitted(table, predictions, refer_sensitivity=0.9)
-    by_bound = fitted(table, predictions, refer_sensitivity=0.9, low_sensitivity=0.999, refer_by="lower bound")
-    assert by_bound.threshold_refer.value < by_value.threshold_refer.value
-    assert "lower bound" in by_bound.threshold_refer.chosen_for
-
-
-def test_too_few_positives_for_a_lower_bound_are_told_how_many_it_takes() -> None:
-    y = np.arange(400) < 50
-    with pytest.raises(DataError, match=r"begins at 0\.929; a lower bound of 0\.95 needs 73 positives"):
-        choose_thresholds(y, y + 0.0, np.arange(400), CalibrationRecipe(refer_by="lower bound", **QUICK))
-
-
-def test_low_by_predictive_value_keeps_it_and_stays_below_refer() -> None:
-    table = made_up.index_table(3000)
-    predictions = made_up.predict(table, task("mel"))
-    rule = fitted(table, predictions, refer_sensitivity=0.8, low_npv=0.99)
-    rows = select_rows(predictions, table, task("mel"), "calibration")
-    low = rule.probability(rows.logits) < rule.threshold_low.value
-    assert low.any()
-    assert (~rows.positive[low]).mean() >= 0.99
-    assert rule.threshold_low.value <= rule.threshold_refer.value
-    assert rule.threshold_low.chosen_for == "negative predictive value of at least 0.99"
+def test_what_an_older_rule_was_chosen_for_is_read_less_what_nothing_could_set() -> None:
+    table = made_up.index_table(600)
+    rule = fitted(table, made_up.predict(table, task("mel")), refer_sensitivity=0.8)
+    old = {**rule.fitted_on["recipe"], "refer_by": "value", "low_npv": None}
+    assert recipe_of(replace(rule, fitted_on={"recipe": old}), where="decision.json").refer_sensitivity == 0.8
+    set_by_hand = replace(rule, fitted_on={"recipe": {**old, "low_npv": 0.99}})
+    with pytest.raises(RecipeError, match=r"decision\.json: key 'low_npv' is unknown"):
+        recipe_of(set_by_hand, where="decision.json")
 
 
 def test_a_prevalence_of_deployment_moves_probabilities_and_no_decision() -> None:
@@ -247,7 +236,6 @@ def test_impossible_class_shares_are_refused(shares: list[float]) -> None:
         ({"refer_sensitivity": 1.0}, "refer_sensitivity 1.0: a share between 0 and 1"),
         ({"refer_sensitivity": 0.95, "low_sensitivity": 0.9}, "must miss fewer"),
         ({"prior_deploy": 1.5}, "prior_deploy 1.5"),
-        ({"refer_by": "hope"}, "refer_by 'hope'"),
     ],
 )
 def test_impossible_wishes_are_refused(given: dict[str, Any], says: str) -> None:
