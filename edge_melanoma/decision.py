@@ -152,6 +152,10 @@ class DecisionRule:
             threshold_refer=_shifted(self.threshold_refer, shift),
         )
 
+    def as_calibrated(self) -> DecisionRule:
+        """The same decisions, expressed for the prevalence of the pictures that they were chosen on."""
+        return self.at_prior(float(self.fitted_on.get("prevalence", self.prior_deploy)))
+
     def to_json(self) -> dict[str, Any]:
         """The rule as a run and a bundle carry it."""
         return {

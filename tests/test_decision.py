@@ -176,6 +176,11 @@ def test_a_rule_that_is_not_right_is_refused_in_words(change: Any, says: str) ->
         DecisionRule.from_json(value)
 
 
+def test_a_rule_is_expressed_for_what_it_was_chosen_on_where_that_is_told() -> None:
+    assert rule(fitted_on={"prevalence": 0.2}).as_calibrated().prior_deploy == pytest.approx(0.2)
+    assert rule(fitted_on={}).as_calibrated().threshold_refer.value == pytest.approx(rule().threshold_refer.value)
+
+
 def test_a_rule_that_is_no_object_is_refused() -> None:
     with pytest.raises(ArtifactError, match="decision rule: is list"):
         DecisionRule.from_json([1])

@@ -71,8 +71,7 @@ class Contestant:
         """Log-odds, at the prevalence of the calibration part where there is a rule."""
         if self.rule is None:
             return positive_log_odds(self.logits, positive_classes(self.classes))
-        prevalence = self.rule.fitted_on.get("prevalence", self.rule.prior_deploy)
-        return self.rule.at_prior(float(prevalence)).log_odds(self.logits)
+        return self.rule.as_calibrated().log_odds(self.logits)
 
     @cached_property
     def referred(self) -> Bools | None:

@@ -151,7 +151,7 @@ def log_odds_of(rows: Rows, rule: DecisionRule | None) -> Floats:
     """
     if rule is None:
         return positive_log_odds(rows.logits, positive_classes(rows.task.classes))
-    return rule.at_prior(float(rule.fitted_on.get("prevalence", rule.prior_deploy))).log_odds(rows.logits)
+    return rule.as_calibrated().log_odds(rows.logits)
 
 
 def decided(rows: Rows, rule: DecisionRule) -> list[Decision]:

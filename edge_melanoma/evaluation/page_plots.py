@@ -71,5 +71,5 @@ def class_plot(evaluation: Evaluation) -> bytes:
 
 def _thresholds(rule: DecisionRule) -> dict[str, float]:
     """As log-odds at the prevalence that the scores are for."""
-    shown = rule.at_prior(float(rule.fitted_on.get("prevalence", rule.prior_deploy)))
+    shown = rule.as_calibrated()
     return {"low": logit(shown.threshold_low.value), "refer": logit(shown.threshold_refer.value)}

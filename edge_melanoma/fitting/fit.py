@@ -31,14 +31,6 @@ OnStep = Callable[[int, int, int, float, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """How good the weights of an epoch are on the validation part."""
-
-    values: dict[str, float]  # what goes into the history
-    monitored: float  # higher is better
-
-
-@dataclass(frozen=True, kw_only=True)
 class Teacher:
     """A model whose answers are learned instead of the labels, or beside them."""
 
