@@ -1,4 +1,7 @@
-"""Names of files need not be text: a byte that is none is a lone surrogate to Python, which readers of JSON refuse."""
+"""Names of files, and whatever else others wrote, as a terminal, a report or a reader of JSON can take them.
+
+A name need not be text: a byte that is none is a lone surrogate to Python, which readers of JSON refuse.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,11 @@ import os
 import re
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """As it is, where it can be printed; a line break in the name of a file must not look like another answer."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def as_text(words: str) -> str:

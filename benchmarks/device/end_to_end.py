@@ -17,7 +17,7 @@ from PIL import Image
 
 from edge_melanoma.capture import measure
 from edge_melanoma.errors import RecipeError
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import one_line
 from edge_melanoma.picture import decode, decode_as_stored, open_picture, turned_upright
 from edge_melanoma.runtime import Look, Prediction, Predictor
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from edge_melanoma.bundle.reading import read_whole
 from edge_melanoma.errors import ArtifactError, EdgeMelanomaError, MissingExtraError, RecipeError
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import one_line
 
 from .compare import Side
 from .end_to_end import given_pictures

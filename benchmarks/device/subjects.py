@@ -14,7 +14,7 @@ from edge_melanoma.bundle.reading import MANIFEST, read_whole
 from edge_melanoma.bundle.tensors import ends
 from edge_melanoma.bundle.verify import Check, verify
 from edge_melanoma.errors import EXIT_GATE_NOT_MET, ArtifactError, RecipeError
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import one_line
 from edge_melanoma.runtime.first_meeting import meet
 from edge_melanoma.tflite.model import TfliteModel, read_model
 from edge_melanoma.trial import check_in_child

@@ -10,8 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge_melanoma.names import as_text
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import as_text, one_line
 from edge_melanoma.output import json_text
 from edge_melanoma.parallel import OnProgress
 

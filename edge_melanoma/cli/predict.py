@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_melanoma.errors import DataError, RecipeError
-from edge_melanoma.names import as_text
+from edge_melanoma.names import as_text, one_line
 from edge_melanoma.notice import NOTICE
-from edge_melanoma.one_line import one_line
 
 if TYPE_CHECKING:
     from edge_melanoma.bundle import Bundle

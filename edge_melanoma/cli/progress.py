@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from edge_melanoma.cli.console import err, say
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import one_line
 
 
 class FitProgress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_melanoma.cli.console import out as console
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import one_line
 
 GAP = "  "
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_melanoma.cli.options import Json
-from edge_melanoma.one_line import one_line
+from edge_melanoma.names import one_line
 
 if TYPE_CHECKING:
     from edge_melanoma.bundle.card import Card

@@ -62,7 +62,7 @@ def _print(found: Verification) -> None:
 
     from edge_melanoma.cli.console import out as console
     from edge_melanoma.cli.rows import print_rows
-    from edge_melanoma.one_line import one_line
+    from edge_melanoma.names import one_line
 
     console.print(Text(one_line(found.bundle), "bold"))
     reached = [check for check in found.checks if check.passed is not None]
