@@ -138,16 +138,22 @@ def test_a_loss_that_is_no_number_stops_with_what_was_reached(data, tmp_path):
     assert (tmp_path / "run" / "checkpoint.npz").exists()  # the head's epoch
 
 
-def test_a_training_that_fails_in_its_first_epoch_leaves_the_run_that_it_was_to_replace(data, whole, tmp_path):
-    shutil.copytree(whole, tmp_path / "run")
-    argv = ["train", "quick", "--data", "split", "--out", tmp_path / "run", "--force", *PLAIN]
-    wild = ["--set", "fit.learning_rate=10", "--set", "fit.clip_norm=1000000", "--set", "fit.optimizer=sgd"]
-    whole_network = ["--set", "fit.head_epochs=0", "--set", "fit.warmup_epochs=0"]
-    done = edge_melanoma(*argv, *wild, *whole_network, cwd=data, code=2)
-    assert "is not a number in epoch 1" in done.stderr
-    kept = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert kept == sorted(path.name for path in whole.iterdir())
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+def test_a_training_that_is_stopped_in_its_first_epoch_leaves_the_run_that_it_was_to_replace(data, tmp_path):
+    from edge_melanoma.data.index import read_index
+    from edge_melanoma.recipe import make_recipe
+    from edge_melanoma.train.recipe import TrainRecipe
+    from edge_melanoma.train.run import Watch, run
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "edge-melanoma.json").write_text('{"kind": "run"}')
+    recipe = make_recipe({"model": {"backbone": "seedcnn", "size": 32}, "fit": {"batch": 16}}, TrainRecipe)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, read_index(data / "split"), tmp_path / "run", force=True, watch=Watch(on_step=stop))
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "edge-melanoma.json"]
+    assert (tmp_path / "run" / "edge-melanoma.json").read_text() == '{"kind": "run"}'
 
 
 @pytest.mark.parametrize(
