@@ -52,6 +52,8 @@ def promising(tiny, index, tmp_path):
     def write(measures):
         def change(content):
             content["data"]["index_sha256"] = index.sha256
+            content["data"]["pictures"] = dict(index.table["split"].value_counts().iter_rows())
+            content["quantisation"]["calibration_ids"] = []
             content["metrics"] = {"split": "test", **{name: {"after": value} for name, value in measures.items()}}
 
         path = tmp_path / "promising.tflite"
