@@ -35,7 +35,7 @@ from edge_melanoma.runtime.engines import ENGINES, EngineKind
 from edge_melanoma.trial import check_in_child
 
 from .host import RESULTS, write_result
-from .program import exit_code
+from .program import exit_code_of
 
 NAME = "engines"
 HEADERS = (
@@ -196,12 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", choices=SPLITS, default="calibration")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
     given = parser.parse_args(arguments)
-
-    def work() -> int:
-        print(_measure(given).read_text(encoding="utf-8"))
-        return 0
-
-    return exit_code(work)
+    return exit_code_of(lambda: _measure(given))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from edge_melanoma.errors import EXIT_INTERRUPTED, EdgeMelanomaError
 
@@ -18,3 +19,13 @@ def exit_code(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("error: stopped; what was not finished has not been kept", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def exit_code_of(measure: Callable[[], Path]) -> int:
+    """The same of a measurement that writes a page, which is printed."""
+
+    def work() -> int:
+        print(measure().read_text(encoding="utf-8"))
+        return 0
+
+    return exit_code(work)

@@ -34,7 +34,7 @@ from edge_melanoma.report import markdown_table
 from edge_melanoma.trial import check_in_child
 
 from .host import RESULTS, write_result
-from .program import exit_code
+from .program import exit_code_of
 from .robustness_answers import FOUND, MISSING, UNREADABLE, Question, ask_all
 from .robustness_changes import CHANGES, Change, require_opencv
 from .robustness_judging import Pictures, Row, can_be_judged, judge
@@ -277,12 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where the result goes")
     parser.add_argument("--workers", type=int, help="processes; by default one for each core")
     given = parser.parse_args(arguments)
-
-    def work() -> int:
-        print(_measure(given).read_text(encoding="utf-8"))
-        return 0
-
-    return exit_code(work)
+    return exit_code_of(lambda: _measure(given))
 
 
 if __name__ == "__main__":

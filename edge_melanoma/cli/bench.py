@@ -181,11 +181,10 @@ def _print(report: Report, comparison: Comparison | None) -> None:
     from edge_melanoma.benchmarks.device.telling import host_rows, measured_rows, overview
     from edge_melanoma.cli.console import out as console
     from edge_melanoma.cli.rows import print_rows
-    from edge_melanoma.names import one_line
     from edge_melanoma.notice import SYNTHETIC_BANNER
 
     for found in report.measurements:
-        console.print(Text(one_line(f"{found.name} on {found.device.name}"), "bold"))
+        console.print(Text(f"{found.name} on {found.device.name}", "bold"))
         print_rows([*host_rows(found.device, found.settings), *measured_rows(found)])
         console.print()
     if len(report.measurements) > 1:
